@@ -1,0 +1,4 @@
+// libssl and libcrypto, and the few of their macros that Swift cannot import.
+#pragma once
+#include <openssl/err.h>
+#include <openssl/ssl.h>

@@ -1,0 +1,3 @@
+// zlib, and the few of its macros that Swift cannot import.
+#pragma once
+#include <zlib.h>
