@@ -43,6 +43,16 @@ let package = Package(
     .target(name: "HTTPServer", dependencies: ["HTTP1", "CSystem", "COpenSSL", "CZlib"], swiftSettings: language),
     .target(name: "HTTP1", swiftSettings: language),
 
+    // What `make bench` runs: figures, never tests.
+    .executableTarget(
+      name: "sluice-benchmarks",
+      dependencies: [
+        "TensorCoding", "FeedForward", "HTTPServer", "HTTP1",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks",
+      swiftSettings: language),
+
     .target(name: "CKernels", cSettings: c),
     .target(name: "CSystem", cSettings: c),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),

@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// Measures one room at a time, without the others; `make bench` runs them all.
+@main
+struct Benchmarks: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sluice-benchmarks",
+    abstract: "Measures Sluice's rooms one by one.",
+    subcommands: [CodecBenchmark.self, EngineBenchmark.self, EchoServer.self])
+}
