@@ -1,0 +1,248 @@
+/// The waiting line, as a value: no clock, no thread, no lock. Time is monotonic nanoseconds, passed in.
+///
+/// **Order.** Each key has a lane, first in, first out. Lanes that are due take turns: a lane gives one batch and goes
+/// to the end of the round, so an entry at the head of its lane waits for at most one batch of every other key, however
+/// much of theirs came before it. (Oldest first would make a small request wait for all that a heavy client sent.)
+///
+/// **Joining.** A batch takes entries from the head of a lane while they fit `maxBatchRows`, and stops at the first one
+/// that does not. An entry is never split; one that is larger than the limit goes alone.
+///
+/// **Due.** A lane is due once its head has waited `batchDelay` or it holds a full batch, whichever comes first.
+///
+/// **Deadlines.** An entry whose deadline has come leaves as expired before anything else leaves, and is never in a
+/// batch, wherever in its lane it stands.
+///
+/// - Complexity: `enqueue`, `cancel` and each entry that leaves: constant, and logarithmic in the number of waiting
+///   deadlines where the entry has one. A lane that is held back by `batchDelay` is put in its place in time linear in
+///   the number of such lanes. Nothing is linear in the number of entries.
+package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
+  package enum Next: Sendable {
+    /// To be told that their time is over, earliest deadline first.
+    case expired([BatchEntry<Payload>])
+    case batch(Batch<Key, Payload>)
+    /// Nothing is due before this time.
+    case wait(until: UInt64)
+    /// Nothing waits.
+    case idle
+  }
+
+  private struct Waiting {
+    let payload: Payload
+    let rows: Int
+    let enqueuedAt: UInt64
+    let deadline: UInt64?
+    let sequence: UInt64
+    let lane: Int
+    /// Its place in `deadlines`, if it has a deadline.
+    var heapPlace = 0
+  }
+
+  private struct Lane {
+    let key: Key
+    var entries = Slab<Waiting>.Chain()
+    var count = 0
+    var rows = 0
+    var dueAt: UInt64
+    /// Whether it is in `due`, else it is in `held`.
+    var isDue = false
+  }
+
+  package let limits: BatchLimits
+  private let batchDelay: UInt64
+  private var waiting = Slab<Waiting>()
+  private var lanes = Slab<Lane>()
+  private var laneOfKey: [Key: Int] = [:]
+  /// Lanes that may give a batch, in the order of their turns.
+  private var due = Slab<Lane>.Chain()
+  /// Lanes that wait for company, by the time at which they become due.
+  private var held = Slab<Lane>.Chain()
+  private var deadlines = DeadlineHeap()
+  private var nextSequence: UInt64 = 0
+  private var drainRate: DrainRate
+
+  /// Rows that wait.
+  package private(set) var queuedRows = 0
+  /// A lower bound of the batches that the due lanes hold, by their rows: zero only where none is due.
+  package private(set) var dueBatches = 0
+
+  /// - Parameter workers: how many compute batches at the same time; scales the measured drain rate.
+  package init(limits: BatchLimits, workers: Int = 1) {
+    self.limits = limits
+    batchDelay = limits.batchDelayNanoseconds
+    drainRate = DrainRate(workers: workers)
+  }
+
+  package var isEmpty: Bool { waiting.count == 0 }
+  package var queuedEntries: Int { waiting.count }
+  package var rowsPerSecond: Double? { drainRate.rowsPerSecond }
+
+  /// Whole seconds until what waits is worked off at the measured rate, at least 1.
+  package var retryAfterSeconds: Int { drainRate.retryAfterSeconds(queuedRows: queuedRows) }
+
+  /// When the next lane becomes due or the next entry expires; nil where neither is to come.
+  package var nextEvent: UInt64? {
+    let dueAt = held.isEmpty ? nil : lanes[held.head].dueAt
+    guard let deadline = deadlines.first?.deadline else { return dueAt }
+    return min(deadline, dueAt ?? .max)
+  }
+
+  /// Throws what `enqueue` would throw for an entry of so many rows.
+  package func admit(rows: Int) throws(AdmissionError) {
+    if queuedRows > 0, rows > limits.maxQueueRows - queuedRows {
+      throw .queueFull(retryAfterSeconds: retryAfterSeconds)
+    }
+  }
+
+  /// - Parameters:
+  ///   - rows: at least 1.
+  ///   - deadline: from this time on the entry is not computed; one that has passed already expires at once.
+  package mutating func enqueue(
+    _ payload: Payload, key: Key, rows: Int, deadline: UInt64? = nil, now: UInt64
+  ) throws(AdmissionError) -> Ticket {
+    precondition(rows > 0, "an entry has rows")
+    try admit(rows: rows)
+    let lane = laneOfKey[key] ?? openLane(key, now: now)
+    let sequence = nextSequence
+    nextSequence += 1
+    let slot = waiting.insert(
+      Waiting(payload: payload, rows: rows, enqueuedAt: now, deadline: deadline, sequence: sequence, lane: lane))
+    waiting.append(slot, to: &lanes[lane].entries)
+    if let deadline {
+      deadlines.insert(DeadlineHeap.Member(deadline: deadline, sequence: sequence, slot: slot)) { slot, place in
+        waiting[slot].heapPlace = place
+      }
+    }
+    count(rows: rows, entries: 1, in: lane)
+    if !lanes[lane].isDue, isFull(lane) {
+      lanes.unlink(lane, from: &held)
+      makeDue(lane)
+    }
+    return Ticket(slot: slot, sequence: sequence)
+  }
+
+  /// Takes an entry out of the line.
+  ///
+  /// - Returns: its payload, or nil where it has left already.
+  package mutating func cancel(_ ticket: Ticket) -> Payload? {
+    guard let entry = waiting.element(at: ticket.slot), entry.sequence == ticket.sequence else { return nil }
+    return remove(ticket.slot).payload
+  }
+
+  /// What is to be done now. Call it again until it answers `wait` or `idle`.
+  package mutating func next(now: UInt64) -> Next {
+    let expired = expire(now: now)
+    if !expired.isEmpty { return .expired(expired) }
+    advance(now: now)
+    if !due.isEmpty { return .batch(takeBatch(from: due.head, now: now)) }
+    if let event = nextEvent { return .wait(until: event) }
+    return .idle
+  }
+
+  /// Takes out what has passed its deadline, earliest first.
+  package mutating func expire(now: UInt64) -> [BatchEntry<Payload>] {
+    var expired: [BatchEntry<Payload>] = []
+    while let first = deadlines.first, first.deadline <= now {
+      expired.append(remove(first.slot))
+    }
+    return expired
+  }
+
+  /// Makes due whatever has been held back long enough.
+  package mutating func advance(now: UInt64) {
+    while !held.isEmpty, lanes[held.head].dueAt <= now {
+      let lane = held.head
+      lanes.unlink(lane, from: &held)
+      makeDue(lane)
+    }
+  }
+
+  /// Counts work that a worker has finished, for `retryAfterSeconds`.
+  package mutating func observe(rows: Int, nanoseconds: UInt64) {
+    drainRate.observe(rows: rows, nanoseconds: nanoseconds)
+  }
+
+  private mutating func takeBatch(from lane: Int, now: UInt64) -> Batch<Key, Payload> {
+    let key = lanes[lane].key
+    var entries: [BatchEntry<Payload>] = []
+    entries.reserveCapacity(min(lanes[lane].count, limits.maxBatchRows))
+    var rows = 0
+    // The lane is still there while it has entries; it is closed when its last one leaves.
+    while laneOfKey[key] == lane {
+      let head = lanes[lane].entries.head
+      guard rows == 0 || waiting[head].rows <= limits.maxBatchRows - rows else { break }
+      rows += waiting[head].rows
+      entries.append(remove(head))
+    }
+    if laneOfKey[key] == lane {
+      undue(lane)
+      lanes[lane].dueAt = waiting[lanes[lane].entries.head].enqueuedAt.clampedAdded(batchDelay)
+      place(lane, now: now)
+    }
+    return Batch(key: key, entries: entries, rows: rows)
+  }
+
+  /// Takes an entry out of everything that knows it, and closes its lane if it was the last one there.
+  private mutating func remove(_ slot: Int) -> BatchEntry<Payload> {
+    let lane = waiting[slot].lane
+    waiting.unlink(slot, from: &lanes[lane].entries)
+    if waiting[slot].deadline != nil {
+      deadlines.remove(at: waiting[slot].heapPlace) { slot, place in waiting[slot].heapPlace = place }
+    }
+    let entry = waiting.remove(slot)
+    count(rows: -entry.rows, entries: -1, in: lane)
+    if lanes[lane].count == 0 { closeLane(lane) }
+    return BatchEntry(
+      ticket: Ticket(slot: slot, sequence: entry.sequence), payload: entry.payload, rows: entry.rows,
+      enqueuedAt: entry.enqueuedAt, deadline: entry.deadline)
+  }
+}
+
+extension BatchQueue {
+  private mutating func openLane(_ key: Key, now: UInt64) -> Int {
+    let lane = lanes.insert(Lane(key: key, dueAt: now.clampedAdded(batchDelay)))
+    laneOfKey[key] = lane
+    place(lane, now: now)
+    return lane
+  }
+
+  private mutating func closeLane(_ lane: Int) {
+    if lanes[lane].isDue { undue(lane) } else { lanes.unlink(lane, from: &held) }
+    laneOfKey[lanes.remove(lane).key] = nil
+  }
+
+  /// Puts a lane that is in no chain where it belongs.
+  private mutating func place(_ lane: Int, now: UInt64) {
+    if lanes[lane].dueAt <= now || isFull(lane) { return makeDue(lane) }
+    // Nearly always behind the last one: only what a batch has left over can be older.
+    var earlier = held.tail
+    while earlier != Slab<Lane>.none, lanes[earlier].dueAt > lanes[lane].dueAt {
+      earlier = lanes.previous(before: earlier)
+    }
+    lanes.insert(lane, behind: earlier, in: &held)
+  }
+
+  private mutating func makeDue(_ lane: Int) {
+    lanes[lane].isDue = true
+    lanes.append(lane, to: &due)
+    dueBatches += batches(of: lanes[lane].rows)
+  }
+
+  private mutating func undue(_ lane: Int) {
+    lanes[lane].isDue = false
+    lanes.unlink(lane, from: &due)
+    dueBatches -= batches(of: lanes[lane].rows)
+  }
+
+  private mutating func count(rows: Int, entries: Int, in lane: Int) {
+    let before = lanes[lane].rows
+    lanes[lane].rows = before + rows
+    lanes[lane].count += entries
+    queuedRows += rows
+    if lanes[lane].isDue { dueBatches += batches(of: before + rows) - batches(of: before) }
+  }
+
+  private func isFull(_ lane: Int) -> Bool { lanes[lane].rows >= limits.maxBatchRows }
+
+  /// ⌈rows ÷ maxBatchRows⌉
+  private func batches(of rows: Int) -> Int { (rows + limits.maxBatchRows - 1) / limits.maxBatchRows }
+}

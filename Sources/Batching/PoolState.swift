@@ -1,0 +1,134 @@
+import Dispatch
+
+/// What a worker has just done, for the drain rate.
+struct FinishedWork {
+  var rows: Int
+  var nanoseconds: UInt64
+}
+
+/// What stands under a pool's lock. Its methods decide; the pool acts on what they return, outside of the lock.
+struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
+  enum Turn {
+    case expired([BatchEntry<Payload>])
+    case batch(Batch<Key, Payload>)
+    case job(WorkerPool<Key, Payload>.Job)
+    /// Nothing is due; with what is to be called if that was the last thing a draining pool had to do.
+    case rest([@Sendable () -> Void])
+  }
+
+  let workers: Int
+  var queue: BatchQueue<Key, Payload>
+  var jobs = JobLine()
+  /// Rings at the queue's next event; only ever touched under the lock, so that times are set in the order of decisions.
+  let alarm: any DispatchSourceTimer
+  var isDraining = false
+  var drainers: [@Sendable () -> Void] = []
+  /// Workers that were woken and have not looked at the queue yet: each will take one batch or job.
+  private var arrivals = 0
+  /// Resting workers. The one that rested last is woken first: its caches are the warmest.
+  private var idle: [Int]
+  private var alarmTime: UInt64?
+  private var jobIsNext = false
+
+  init(workers: Int, limits: BatchLimits, alarm: any DispatchSourceTimer) {
+    self.workers = workers
+    queue = BatchQueue(limits: limits, workers: workers)
+    self.alarm = alarm
+    idle = Array((0..<workers).reversed())
+  }
+
+  var load: PoolLoad {
+    PoolLoad(
+      queuedRows: queue.queuedRows, queuedEntries: queue.queuedEntries, queuedJobs: jobs.count,
+      busyWorkers: workers - idle.count, rowsPerSecond: queue.rowsPerSecond)
+  }
+
+  /// - Parameter rows: nil asks only whether anything is taken at all.
+  func admit(rows: Int?) throws(AdmissionError) {
+    if isDraining { throw .draining(retryAfterSeconds: queue.retryAfterSeconds) }
+    if let rows { try queue.admit(rows: rows) }
+  }
+
+  /// The worker to be woken for what has just come, if there is more to do than workers on their way, and one rests.
+  ///
+  /// Otherwise nobody may look at the queue for a while, so the alarm is set for what has its own time.
+  mutating func claimWorker() -> Int? {
+    if arrivals < queue.dueBatches + jobs.count, let worker = idle.popLast() {
+      arrivals += 1
+      return worker
+    }
+    if arrivals == 0 { setAlarm() }
+    return nil
+  }
+
+  /// What `worker` does next, and which other worker is to be woken for what it leaves.
+  ///
+  /// - Parameter arrives: whether this is the worker's first look since it was woken.
+  mutating func turn(of worker: Int, arrives: Bool, finished: FinishedWork?, now: UInt64) -> (Turn, woken: Int?) {
+    if arrives { arrivals -= 1 }
+    if let finished { queue.observe(rows: finished.rows, nanoseconds: finished.nanoseconds) }
+    let turn = takeTurn(now: now)
+    if case .rest = turn {
+      idle.append(worker)
+      setAlarm()
+      return (.rest(drained()), nil)
+    }
+    return (turn, claimWorker())
+  }
+
+  mutating func alarmRang(now: UInt64) -> (expired: [BatchEntry<Payload>], woken: Int?, done: [@Sendable () -> Void]) {
+    alarmTime = nil
+    let expired = queue.expire(now: now)
+    queue.advance(now: now)
+    return (expired, claimWorker(), drained())
+  }
+
+  /// The completions to be called, once, when nothing is left.
+  mutating func drained() -> [@Sendable () -> Void] {
+    guard isDraining, queue.isEmpty, jobs.count == 0, idle.count == workers else { return [] }
+    defer { drainers = [] }
+    return drainers
+  }
+
+  private mutating func takeTurn(now: UInt64) -> Turn {
+    if jobIsNext, let job = jobs.popFirst() {
+      jobIsNext = false
+      return .job(job)
+    }
+    switch queue.next(now: now) {
+    case .expired(let entries):
+      return .expired(entries)
+    case .batch(let batch):
+      jobIsNext = true
+      return .batch(batch)
+    case .wait, .idle:
+      if let job = jobs.popFirst() { return .job(job) }
+      return .rest([])
+    }
+  }
+
+  private mutating func setAlarm() {
+    guard let event = queue.nextEvent, event < alarmTime ?? .max else { return }
+    alarmTime = event
+    alarm.schedule(deadline: DispatchTime(uptimeNanoseconds: event), leeway: .nanoseconds(0))
+  }
+}
+
+/// Jobs in the order in which they came.
+struct JobLine {
+  private var jobs = Slab<@Sendable () -> Void>()
+  private var line = Slab<@Sendable () -> Void>.Chain()
+
+  var count: Int { jobs.count }
+
+  mutating func append(_ job: @escaping @Sendable () -> Void) {
+    jobs.append(jobs.insert(job), to: &line)
+  }
+
+  mutating func popFirst() -> (@Sendable () -> Void)? {
+    guard !line.isEmpty else { return nil }
+    let first = line.head
+    jobs.unlink(first, from: &line)
+    return jobs.remove(first)
+  }
+}

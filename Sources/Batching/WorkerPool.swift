@@ -1,0 +1,172 @@
+import Dispatch
+import Synchronization
+
+/// What a pool holds at a moment, for metrics.
+package struct PoolLoad: Sendable, Equatable {
+  package var queuedRows: Int
+  package var queuedEntries: Int
+  package var queuedJobs: Int
+  package var busyWorkers: Int
+  /// Rows per second while there is work; nil until something was measured.
+  package var rowsPerSecond: Double?
+}
+
+/// A fixed number of worker queues that work off one `BatchQueue` and a line of plain jobs.
+///
+/// Each worker is a serial dispatch queue: whatever belongs to its index is used by one thread at a time. A worker
+/// that has been woken goes on until nothing is due, then rests; a resting pool uses no processor time. An entry that
+/// comes wakes one worker if there is more to do than workers on their way to it, and none otherwise: what joins a
+/// batch that already has its worker costs a lock and nothing else. A worker that finds more than it takes wakes the
+/// next one.
+///
+/// One lock guards a value of pure state; neither `execute` nor a job nor `expire` runs under it.
+///
+/// **Turns.** Where both wait, batches and jobs alternate, so that neither holds up the other.
+///
+/// **Expiry.** Entries past their deadline are given to `expire` at once, by a timer if all workers compute.
+package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sendable {
+  package typealias Job = @Sendable () -> Void
+
+  private let queues: [DispatchQueue]
+  /// Where the timer and the completions of `drain` run: never behind a computation.
+  private let alarmQueue: DispatchQueue
+  private let state: Mutex<PoolState<Key, Payload>>
+  private let execute: @Sendable (_ batch: Batch<Key, Payload>, _ worker: Int) -> Void
+  private let expire: @Sendable (BatchEntry<Payload>) -> Void
+
+  /// - Parameters:
+  ///   - workers: at least 1.
+  ///   - execute: computes a batch, on the worker whose index it gets (0 ..< workers).
+  ///   - expire: tells one entry that its time is over. Must not block.
+  package init(
+    workers: Int, limits: BatchLimits,
+    execute: @escaping @Sendable (_ batch: Batch<Key, Payload>, _ worker: Int) -> Void,
+    expire: @escaping @Sendable (BatchEntry<Payload>) -> Void
+  ) {
+    precondition(workers > 0, "a pool has workers")
+    queues = (0..<workers).map { DispatchQueue(label: "sluice.worker.\($0)") }
+    alarmQueue = DispatchQueue(label: "sluice.alarm")
+    self.execute = execute
+    self.expire = expire
+    let alarm = DispatchSource.makeTimerSource(queue: alarmQueue)
+    state = Mutex(PoolState(workers: workers, limits: limits, alarm: alarm))
+    state.withLock { state in
+      state.alarm.setEventHandler { [weak self] in self?.alarmRang() }
+      state.alarm.activate()
+    }
+  }
+
+  deinit {
+    state.withLock { $0.alarm.cancel() }
+  }
+
+  package var workers: Int { queues.count }
+
+  /// Puts an entry in the line.
+  ///
+  /// - Parameters:
+  ///   - rows: at least 1.
+  ///   - deadline: of `MonotonicClock`.
+  package func submit(
+    _ payload: Payload, key: Key, rows: Int, deadline: UInt64? = nil
+  ) throws(AdmissionError) -> Ticket {
+    let now = MonotonicClock.now()
+    let (ticket, woken) = try state.withLock { state throws(AdmissionError) in
+      try state.admit(rows: nil)
+      let ticket = try state.queue.enqueue(payload, key: key, rows: rows, deadline: deadline, now: now)
+      return (ticket, state.claimWorker())
+    }
+    if let woken { wake(woken) }
+    return ticket
+  }
+
+  /// Takes an entry out of the line.
+  ///
+  /// - Returns: whether it still waited; it is then neither executed nor expired.
+  @discardableResult
+  package func cancel(_ ticket: Ticket) -> Bool {
+    let (payload, done) = state.withLock { ($0.queue.cancel(ticket), $0.drained()) }
+    report(done)
+    return payload != nil
+  }
+
+  /// Runs a job that is not a batch on some worker, in its turn. Jobs start in the order in which they came.
+  ///
+  /// They are not bounded here and are taken while draining: a job is part of a request that was admitted before.
+  package func run(_ job: @escaping Job) {
+    let woken = state.withLock { state in
+      state.jobs.append(job)
+      return state.claimWorker()
+    }
+    if let woken { wake(woken) }
+  }
+
+  /// Throws what `submit` would throw now for an entry of so many rows. Nothing is reserved.
+  package func admissible(rows: Int) throws(AdmissionError) {
+    try state.withLock { state throws(AdmissionError) in try state.admit(rows: rows) }
+  }
+
+  package var load: PoolLoad {
+    state.withLock { $0.load }
+  }
+
+  /// Takes no entry any more and calls `completion`, on a queue of the pool's own, when all that was taken is done.
+  ///
+  /// Whoever has requests under way that will still submit waits for those first, or they are refused.
+  package func drain(_ completion: @escaping @Sendable () -> Void) {
+    let done = state.withLock { state in
+      state.drainers.append(completion)
+      state.isDraining = true
+      return state.drained()
+    }
+    report(done)
+  }
+
+  private func wake(_ worker: Int) {
+    queues[worker].async { self.work(worker) }
+  }
+
+  /// A worker from being woken to having nothing to do.
+  private func work(_ worker: Int) {
+    var now = MonotonicClock.now()
+    var finished: FinishedWork?
+    var arrives = true
+    while true {
+      let (turn, woken) = state.withLock {
+        $0.turn(of: worker, arrives: arrives, finished: finished, now: now)
+      }
+      arrives = false
+      finished = nil
+      if let woken { wake(woken) }
+      let started = now
+      switch turn {
+      case .batch(let batch):
+        execute(batch, worker)
+        now = MonotonicClock.now()
+        finished = FinishedWork(rows: batch.rows, nanoseconds: now - started)
+      case .job(let job):
+        job()
+        now = MonotonicClock.now()
+        finished = FinishedWork(rows: 0, nanoseconds: now - started)
+      case .expired(let entries):
+        entries.forEach(expire)
+        now = MonotonicClock.now()
+      case .rest(let done):
+        report(done)
+        return
+      }
+    }
+  }
+
+  private func alarmRang() {
+    let now = MonotonicClock.now()
+    let (expired, woken, done) = state.withLock { $0.alarmRang(now: now) }
+    if let woken { wake(woken) }
+    expired.forEach(expire)
+    report(done)
+  }
+
+  private func report(_ completions: [@Sendable () -> Void]) {
+    for completion in completions { alarmQueue.async(execute: completion) }
+  }
+}

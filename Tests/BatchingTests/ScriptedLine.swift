@@ -1,0 +1,51 @@
+import Batching
+
+/// A queue under a clock that stands still until it is told to move; keys are letters and payloads numbers.
+final class ScriptedLine {
+  private var queue: BatchQueue<Character, Int>
+  var now: UInt64 = 1_000
+
+  init(maxBatchRows: Int = 8, maxQueueRows: Int = 1_000, batchDelay: Duration = .zero, workers: Int = 1) {
+    queue = BatchQueue(
+      limits: BatchLimits(maxBatchRows: maxBatchRows, maxQueueRows: maxQueueRows, batchDelay: batchDelay),
+      workers: workers)
+  }
+
+  var queuedRows: Int { queue.queuedRows }
+  var queuedEntries: Int { queue.queuedEntries }
+  var dueBatches: Int { queue.dueBatches }
+  var isEmpty: Bool { queue.isEmpty }
+  var nextEvent: UInt64? { queue.nextEvent }
+  var retryAfterSeconds: Int { queue.retryAfterSeconds }
+
+  @discardableResult
+  func enqueue(
+    _ payload: Int, _ key: Character = "a", rows: Int = 1, deadline: UInt64? = nil
+  ) throws(AdmissionError) -> Ticket {
+    try queue.enqueue(payload, key: key, rows: rows, deadline: deadline, now: now)
+  }
+
+  func admit(rows: Int) throws(AdmissionError) { try queue.admit(rows: rows) }
+  func cancel(_ ticket: Ticket) -> Int? { queue.cancel(ticket) }
+  func next() -> BatchQueue<Character, Int>.Next { queue.next(now: now) }
+  func observe(rows: Int, nanoseconds: UInt64) { queue.observe(rows: rows, nanoseconds: nanoseconds) }
+
+  /// Everything that comes out now, in words: `a[1 2]` is a batch, `x[3]` what has expired, `@5` a time to wait for,
+  /// `-` an empty line.
+  func take(_ count: Int = .max) -> String {
+    var words: [String] = []
+    while words.count < count {
+      switch next() {
+      case .batch(let batch): words.append("\(batch.key)[\(payloads(batch.entries))]")
+      case .expired(let entries): words.append("x[\(payloads(entries))]")
+      case .wait(let until): return (words + ["@\(until)"]).joined(separator: " ")
+      case .idle: return (words + ["-"]).joined(separator: " ")
+      }
+    }
+    return words.joined(separator: " ")
+  }
+
+  private func payloads(_ entries: [BatchEntry<Int>]) -> String {
+    entries.map { String($0.payload) }.joined(separator: " ")
+  }
+}
