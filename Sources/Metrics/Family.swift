@@ -1,0 +1,48 @@
+/// The series of one metric: an instrument for each combination of its labels' values, all made at the start.
+///
+/// `requests[.ffn, .done].add()` is an index computation and an atomic addition.
+package struct Family<Instrument: Sendable, each Label: MetricLabel>: Sendable {
+  /// In the order of the labels' values, the last label's varying fastest.
+  let instruments: [Instrument]
+  /// For each series its labels, as they are printed between the braces.
+  let labelTexts: [[UInt8]]
+
+  init(_ make: () -> Instrument) {
+    var texts: [[UInt8]] = [[]]
+    for values in repeat (each Label).labelPairs {
+      texts = texts.flatMap { text in values.map { text.isEmpty ? $0 : text + [UInt8(ascii: ",")] + $0 } }
+    }
+    labelTexts = texts
+    instruments = texts.map { _ in make() }
+  }
+
+  package subscript(label: repeat each Label) -> Instrument {
+    var place = 0
+    for value in repeat each label { place = value.appended(to: place) }
+    return instruments[place]
+  }
+}
+
+extension MetricLabel {
+  /// `name="value"` for every value, in order.
+  static var labelPairs: [[UInt8]] {
+    let cases = allCases.sorted { $0.rawValue < $1.rawValue }
+    precondition(cases.map(\.rawValue) == Array(0..<cases.count), "the raw values of \(Self.self) count from 0")
+    return cases.map { value in
+      Array("\(labelName)=\"".utf8) + value.labelValue.utf8.flatMap { escapedLabelByte($0) } + [UInt8(ascii: "\"")]
+    }
+  }
+
+  /// The place of a series among those of one label more.
+  func appended(to place: Int) -> Int { place * Self.allCases.count + rawValue }
+}
+
+/// Backslash, quotation mark and line feed are escaped in a label's value, in both formats.
+private func escapedLabelByte(_ byte: UInt8) -> [UInt8] {
+  switch byte {
+  case UInt8(ascii: "\\"): Array("\\\\".utf8)
+  case UInt8(ascii: "\""): Array("\\\"".utf8)
+  case UInt8(ascii: "\n"): Array("\\n".utf8)
+  default: [byte]
+  }
+}
