@@ -1,0 +1,39 @@
+/// Where scanned floats go: memory that grows up to a limit.
+struct FloatSink {
+  let storage: FloatStorage
+  private(set) var count = 0
+  let limit: Int
+
+  /// - Parameters:
+  ///   - expected: floats to make room for at once; more are taken.
+  ///   - limit: floats in all.
+  init(expected: Int, limit: Int) {
+    self.limit = limit
+    storage = FloatStorage(capacity: max(min(expected, limit), min(limit, 16)))
+  }
+
+  /// Room for at least one float more, or a mismatch at the limit.
+  mutating func makeRoom() throws(JSONError) {
+    guard count == storage.capacity else { return }
+    guard count < limit else { throw .here(.tooManyElements(limit: limit)) }
+    storage.grow(to: min(limit, storage.capacity * 2), keeping: count)
+  }
+
+  /// Where the next float goes; `room` of them, from `makeRoom` on.
+  var next: UnsafeMutablePointer<Float> { storage.mutableAddress + count }
+  var room: Int { storage.capacity - count }
+
+  /// Into room that `makeRoom` has made.
+  mutating func append(_ float: Float) {
+    next.pointee = float
+    count += 1
+  }
+
+  mutating func advance(to position: UnsafeMutablePointer<Float>) { count = position - storage.mutableAddress }
+
+  /// The storage, with all floats declared written.
+  func finished() -> FloatStorage {
+    storage.setCount(count)
+    return storage
+  }
+}

@@ -1,0 +1,70 @@
+/// Memory for float32 numbers, aligned to a cache line, freed with its last reference.
+///
+/// `@unchecked Sendable`: it is written only while one owner holds it (a reader that fills it, a worker that computes
+/// into it) and is shared for reading only afterwards. Nothing in the type enforces that order; whoever calls
+/// `mutableAddress` keeps it.
+package final class FloatStorage: @unchecked Sendable {
+  /// A cache line, and the widest vector register.
+  private static let alignment = 64
+
+  /// Floats that may be read.
+  package private(set) var count: Int
+  package private(set) var capacity: Int
+  private var memory: UnsafeMutablePointer<Float>
+
+  /// `count` zeros.
+  package convenience init(zeros count: Int) {
+    self.init(capacity: count)
+    memory.update(repeating: 0, count: count)
+    self.count = count
+  }
+
+  /// Room for `capacity` floats, of which none is written yet.
+  package init(capacity: Int) {
+    precondition(capacity >= 0)
+    memory = FloatStorage.allocate(capacity)
+    self.capacity = capacity
+    count = 0
+  }
+
+  package convenience init(_ floats: some Collection<Float>) {
+    self.init(capacity: floats.count)
+    for (index, float) in floats.enumerated() { memory[index] = float }
+    count = floats.count
+  }
+
+  deinit { memory.deallocate() }
+
+  package var baseAddress: UnsafePointer<Float> { UnsafePointer(memory) }
+
+  /// For the one owner that fills the memory, before it is shared.
+  package var mutableAddress: UnsafeMutablePointer<Float> { memory }
+
+  /// Declares the first `count` floats written. At most `capacity`.
+  package func setCount(_ count: Int) {
+    precondition(count >= 0 && count <= capacity)
+    self.count = count
+  }
+
+  /// Moves to memory for `capacity` floats, keeping the first `written` ones; for the owner that fills it.
+  func grow(to capacity: Int, keeping written: Int) {
+    precondition(written <= self.capacity && self.capacity <= capacity)
+    let larger = FloatStorage.allocate(capacity)
+    larger.update(from: memory, count: written)
+    memory.deallocate()
+    memory = larger
+    self.capacity = capacity
+  }
+
+  package func withFloats<Result, Failure: Error>(
+    _ body: (UnsafeBufferPointer<Float>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(UnsafeBufferPointer(start: memory, count: count))
+  }
+
+  private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Float> {
+    UnsafeMutableRawPointer.allocate(
+      byteCount: max(capacity, 1) * MemoryLayout<Float>.stride, alignment: alignment
+    ).bindMemory(to: Float.self, capacity: max(capacity, 1))
+  }
+}

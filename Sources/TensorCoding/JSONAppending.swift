@@ -1,0 +1,99 @@
+/// JSON values at the end of a reply's bytes.
+extension [UInt8] {
+  /// The shortest number that reads back as `value`; see `FloatPrinter` for its form.
+  package mutating func appendFloat(_ value: Float) {
+    append(addingCapacity: FloatPrinter.reach) { bytes in
+      bytes.withUnsafeMutableBufferPointer { buffer, count in
+        let start = buffer.baseAddress! + count
+        count += FloatPrinter.write(value, at: start) - start
+      }
+    }
+  }
+
+  /// Numbers with commas between them, without brackets.
+  package mutating func appendFloats(_ floats: UnsafeBufferPointer<Float>) {
+    // A number and its comma take 17 bytes at most. In slices, so that the reserve follows what was really written.
+    let slice = 1024
+    var next = floats.startIndex
+    while next < floats.endIndex {
+      let end = Swift.min(next + slice, floats.endIndex)
+      append(addingCapacity: (end - next) * 17 + FloatPrinter.reach) { bytes in
+        bytes.withUnsafeMutableBufferPointer { buffer, count in
+          let start = buffer.baseAddress! + count
+          var p = start
+          for index in next..<end {
+            p = FloatPrinter.write(floats[index], at: p)
+            p.pointee = UInt8(ascii: ",")
+            p += 1
+          }
+          count += p - start - (end == floats.endIndex ? 1 : 0)
+        }
+      }
+      next = end
+    }
+  }
+
+  package mutating func appendInteger(_ value: some FixedWidthInteger) {
+    if value < 0 { append(UInt8(ascii: "-")) }
+    var rest = UInt64(value.magnitude)
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+      var first = 20
+      repeat {
+        first -= 1
+        digits[first] = UInt8(truncatingIfNeeded: rest % 10) | 0x30
+        rest /= 10
+      } while rest > 0
+      append(contentsOf: digits[first...])
+    }
+  }
+
+  package mutating func appendBool(_ value: Bool) { appendLiteral(value ? "true" : "false") }
+
+  package mutating func appendNull() { appendLiteral("null") }
+
+  /// ASCII text as it stands.
+  package mutating func appendLiteral(_ literal: StaticString) {
+    append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+  }
+
+  /// The string in quotes, escaped as RFC 8259, section 7, asks for and no further.
+  package mutating func appendString(_ string: String) {
+    var string = string
+    append(UInt8(ascii: "\""))
+    string.withUTF8 { text in
+      var unescaped = 0
+      for index in text.indices {
+        let byte = text[index]
+        guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+        append(contentsOf: text[unescaped..<index])
+        unescaped = index + 1
+        append(UInt8(ascii: "\\"))
+        switch byte {
+        case 0x08: append(UInt8(ascii: "b"))
+        case 0x0C: append(UInt8(ascii: "f"))
+        case 0x0A: append(UInt8(ascii: "n"))
+        case 0x0D: append(UInt8(ascii: "r"))
+        case 0x09: append(UInt8(ascii: "t"))
+        case 0..<0x20:
+          appendLiteral(byte < 0x10 ? "u000" : "u001")
+          append("0123456789abcdef".utf8.dropFirst(Int(byte & 0x0F)).first!)
+        default: append(byte)
+        }
+      }
+      append(contentsOf: text[unescaped...])
+    }
+    append(UInt8(ascii: "\""))
+  }
+
+  /// The bytes in base64, without quotes.
+  package mutating func appendBase64(_ bytes: UnsafeRawBufferPointer) {
+    guard let start = bytes.baseAddress else { return }
+    let length = Base64.encodedCount(bytes.count)
+    append(addingCapacity: length) { text in
+      text.withUnsafeMutableBufferPointer { buffer, count in
+        Base64.encode(start, count: bytes.count, into: buffer.baseAddress! + count)
+        count += length
+      }
+    }
+  }
+}

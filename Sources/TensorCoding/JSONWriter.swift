@@ -1,0 +1,83 @@
+/// Writes one JSON text, with the commas where they belong.
+///
+/// ```swift
+/// var writer = JSONWriter()
+/// writer.object { writer in
+///   writer.member("id")
+///   writer.string("r1")
+///   writer.member("output")
+///   writer.tensor(output, encoding: .nested)
+/// }
+/// ```
+package struct JSONWriter {
+  package private(set) var text: [UInt8] = []
+  private var needsComma = false
+
+  /// - Parameter bytes: the text's likely length.
+  package init(reserving bytes: Int = 256) { text.reserveCapacity(bytes) }
+
+  package mutating func object<Failure: Error>(
+    _ members: (inout JSONWriter) throws(Failure) -> Void
+  ) throws(Failure) {
+    separate()
+    text.append(UInt8(ascii: "{"))
+    needsComma = false
+    try members(&self)
+    text.append(UInt8(ascii: "}"))
+    needsComma = true
+  }
+
+  package mutating func array<Failure: Error>(
+    _ elements: (inout JSONWriter) throws(Failure) -> Void
+  ) throws(Failure) {
+    separate()
+    text.append(UInt8(ascii: "["))
+    needsComma = false
+    try elements(&self)
+    text.append(UInt8(ascii: "]"))
+    needsComma = true
+  }
+
+  /// A member's name; its value is what is written next.
+  package mutating func member(_ name: String) {
+    separate()
+    text.appendString(name)
+    text.append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
+  package mutating func string(_ value: String) {
+    separate()
+    text.appendString(value)
+  }
+
+  package mutating func integer(_ value: some FixedWidthInteger) {
+    separate()
+    text.appendInteger(value)
+  }
+
+  package mutating func float(_ value: Float) {
+    separate()
+    text.appendFloat(value)
+  }
+
+  package mutating func bool(_ value: Bool) {
+    separate()
+    text.appendBool(value)
+  }
+
+  package mutating func null() {
+    separate()
+    text.appendNull()
+  }
+
+  package mutating func tensor(_ value: Tensor, encoding: TensorEncoding, datatype: Datatype = .fp32) {
+    separate()
+    text.appendTensor(value, encoding: encoding, datatype: datatype)
+  }
+
+  private mutating func separate() {
+    if needsComma { text.append(UInt8(ascii: ",")) }
+    needsComma = true
+  }
+}

@@ -1,0 +1,73 @@
+/// Tensors into JSON, in the three forms of `TensorEncoding`.
+extension [UInt8] {
+  /// - Parameter datatype: of the elements in base64, rounded to nearest, ties to even. Nested and flat numbers are
+  ///   float32, and the flat form says so.
+  package mutating func appendTensor(_ tensor: Tensor, encoding: TensorEncoding, datatype: Datatype = .fp32) {
+    switch encoding {
+    case .nested:
+      reserveCapacity(count + Swift.max(capacity - count, tensor.shape.count * 12 + 64))
+      appendNested(tensor)
+    case .flat:
+      appendTensorHead(tensor.shape, .fp32)
+      appendLiteral("\"data\":[")
+      appendFloats(UnsafeBufferPointer(start: tensor.storage.baseAddress, count: tensor.shape.count))
+      appendLiteral("]}")
+    case .base64:
+      appendTensorHead(tensor.shape, datatype)
+      appendLiteral("\"base64\":\"")
+      appendBase64(tensor.storage.baseAddress, count: tensor.shape.count, as: datatype)
+      appendLiteral("\"}")
+    }
+  }
+
+  /// `{"shape":[2,3],"datatype":"FP32",`
+  private mutating func appendTensorHead(_ shape: Shape, _ datatype: Datatype) {
+    appendLiteral("{\"shape\":[")
+    for axis in 0..<shape.rank {
+      if axis > 0 { append(UInt8(ascii: ",")) }
+      appendInteger(shape[axis])
+    }
+    appendLiteral("],\"datatype\":")
+    appendString(datatype.rawValue)
+    append(UInt8(ascii: ","))
+  }
+
+  /// The tensor's rows one after another; in front of each as many brackets as there are axes that begin with it, and
+  /// behind it as many as end with it.
+  private mutating func appendNested(_ tensor: Tensor) {
+    let shape = tensor.shape
+    let rows = shape.leading
+    for row in 0..<rows {
+      if row > 0 { append(UInt8(ascii: ",")) }
+      append(contentsOf: repeatElement(UInt8(ascii: "["), count: 1 + shape.axesAligned(with: row)))
+      appendFloats(UnsafeBufferPointer(start: tensor.storage.baseAddress + row * shape.last, count: shape.last))
+      append(contentsOf: repeatElement(UInt8(ascii: "]"), count: 1 + shape.axesAligned(with: row + 1)))
+    }
+  }
+
+  /// Elements in base64, converted in slices whose bytes are a multiple of three.
+  private mutating func appendBase64(_ floats: UnsafePointer<Float>, count: Int, as datatype: Datatype) {
+    let slice = 3 * 1024
+    withUnsafeTemporaryAllocation(byteCount: Swift.min(slice, count) * datatype.byteCount, alignment: 8) { bytes in
+      for start in stride(from: 0, to: count, by: slice) {
+        let length = Swift.min(slice, count - start)
+        BinaryFloats.encode(floats + start, count: length, as: datatype, into: bytes.baseAddress!)
+        appendBase64(UnsafeRawBufferPointer(rebasing: bytes[..<(length * datatype.byteCount)]))
+      }
+    }
+  }
+}
+
+extension Shape {
+  /// How many of the axes outside the rows have a slice that begins with row `row` (and so one that ends before it).
+  fileprivate func axesAligned(with row: Int) -> Int {
+    var axes = 0
+    var rows = 1
+    while axes < rank - 1 {
+      rows *= self[rank - 2 - axes]
+      guard row % rows == 0 else { break }
+      axes += 1
+    }
+    return axes
+  }
+}
