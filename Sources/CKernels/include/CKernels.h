@@ -1,1 +1,140 @@
 #pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Kernels of the gated feed-forward layer, in float32.
+//
+// Weights are packed once into panels of FFN_PANEL_COLUMNS outputs; every kernel set reads the same panels.
+//
+//   panel          [terms][32]: for each term k of the sums, the weights of 32 outputs side by side. A pair panel
+//                  holds 16 outputs of operand a and the same 16 of operand b, so that the gate has both at hand.
+//   block          256 consecutive terms. Inside a group the panels are stored block by block.
+//   group          4 consecutive panels (fewer at the end): [blocks][panels of the group][terms of the block][32],
+//                  which is the order in which every path reads them.
+//
+// Inputs stand in row blocks, [blocks][rows][FFN_BLOCK_STRIDE]: the terms of a block are contiguous in each row, and
+// the rows of a tile don't share cache sets as they would at a power-of-two stride.
+//
+// The order of every sum, on every path, instruction set and batch size:
+//
+//   block sum s_b  = fma(x_k, w_k, … fma(x_1, w_1, fma(x_0, w_0, 0)))   over the block's terms in order
+//   output         = (((s_0 + s_1) + s_2) + …) + bias
+//
+// so the same row gives the same bits whatever rows are computed beside it.
+
+enum {
+  FFN_PANEL_COLUMNS = 32,
+  FFN_PAIR_COLUMNS = 16,
+  FFN_BLOCK_TERMS = 256,
+  FFN_BLOCK_STRIDE = 272,
+  FFN_GROUP_PANELS = 4,
+};
+
+// Which formula joins a and b; the formulas stand in GateMath.h.
+enum ffn_gate_kind {
+  FFN_GLU,
+  FFN_GTU,
+  FFN_BILINEAR,
+  FFN_REGLU,
+  FFN_GEGLU,
+  FFN_GEGLU_TANH,
+  FFN_GEGLU_QUICK,
+  FFN_SWIGLU,
+  FFN_RELU2GLU,
+  FFN_SWIGLU_CLAMPED,
+  FFN_REGLU_SIGMOID,
+  FFN_GEGLU_SIGMOID,
+};
+
+struct ffn_gate {
+  enum ffn_gate_kind kind;
+  float slope; // β of swiglu, α of swiglu_clamped
+  float limit; // L of swiglu_clamped
+};
+
+// How the elements of a source matrix or vector are stored, little-endian.
+enum ffn_type { FFN_F32, FFN_F16, FFN_BF16 };
+
+// A source matrix [rows, columns] = [out, in]; strides in elements, base at any alignment.
+struct ffn_matrix {
+  const void *base;
+  enum ffn_type type;
+  size_t rows, columns;
+  ptrdiff_t row_stride, column_stride;
+};
+
+// One packed projection.
+struct ffn_panels {
+  const float *weights; // `panels` panels of `terms` terms, 64-byte aligned
+  const float *bias;    // [panels][32], 64-byte aligned
+  size_t terms;
+  size_t panels;
+  size_t columns; // outputs: of each operand in a pair, of the projection otherwise
+};
+
+// A batch of rows in blocks: term k of row r is base[(k / 256) * block_step + r * FFN_BLOCK_STRIDE + k % 256].
+// A single row needs no copy: block_step = 256.
+struct ffn_rows {
+  float *base;
+  size_t block_step;
+  size_t rows;
+};
+
+// First phase: hidden = gate(x·Aᵀ + a_bias, x·Bᵀ + b_bias).
+struct ffn_gate_up {
+  struct ffn_panels panels; // pair panels
+  struct ffn_rows x;
+  struct ffn_gate gate;
+  float *hidden_blocks; // row blocks [blocks of columns][rows][FFN_BLOCK_STRIDE], input of the second phase, or NULL
+  // Row-major [rows, columns], each only where it is not NULL; a and b are the operands before the gate.
+  float *hidden, *a, *b;
+};
+
+// Second phase: y = x·Wᵀ + bias, with x = hidden.
+struct ffn_project {
+  struct ffn_panels panels;
+  struct ffn_rows x;
+  float *y; // row-major [rows, columns]
+};
+
+// One kernel set. `totals` is scratch of the calling thread, 64-byte aligned: FFN_GROUP_PANELS * rows * 32 floats.
+// Panels are independent: any split of [0, panels) over calls and threads gives the same bits.
+struct ffn_kernels {
+  const char *name;
+  void (*gate_up)(const struct ffn_gate_up *job, size_t first_panel, size_t end_panel, float *totals);
+  void (*project)(const struct ffn_project *job, size_t first_panel, size_t end_panel, float *totals);
+  // y[i] = gate(a[i], b[i]); y may be a or b.
+  void (*gate)(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count);
+};
+
+// Kernel set number `index` of those that this processor and its operating system can run, the fastest first; NULL
+// past the last, which is the portable one.
+const struct ffn_kernels *ffn_available_kernels(size_t index);
+
+static inline size_t ffn_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
+
+// Floats of `panels` packed panels.
+static inline size_t ffn_panels_count(size_t panels, size_t terms) { return panels * terms * FFN_PANEL_COLUMNS; }
+
+// Offset, in floats, of block `block` of panel `panel` among `panels` packed panels.
+static inline size_t ffn_panel_block(size_t panel, size_t panels, size_t block, size_t terms) {
+  size_t group_first = panel / FFN_GROUP_PANELS * FFN_GROUP_PANELS;
+  size_t group = panels - group_first < FFN_GROUP_PANELS ? panels - group_first : FFN_GROUP_PANELS;
+  size_t first = block * FFN_BLOCK_TERMS;
+  size_t length = terms - first < FFN_BLOCK_TERMS ? terms - first : FFN_BLOCK_TERMS;
+  return FFN_PANEL_COLUMNS * (group_first * terms + group * first + (panel - group_first) * length);
+}
+
+// Packs panels [first_panel, end_panel) of W: panel p holds rows 32p … 32p+31, zeros beyond the last.
+void ffn_pack_panels(const struct ffn_matrix *w, size_t first_panel, size_t end_panel, float *weights);
+
+// Packs pair panels [first_panel, end_panel) of a and b, of one shape: panel p holds rows 16p … 16p+15 of both.
+void ffn_pack_pair_panels(
+    const struct ffn_matrix *a, const struct ffn_matrix *b, size_t first_panel, size_t end_panel, float *weights);
+
+// y[i * y_stride] = element i of a row of `v`, converted; used for biases.
+void ffn_widen(const struct ffn_matrix *v, size_t row, float *y, size_t count);
+
+// Copies row-major x [rows, terms] into row blocks.
+void ffn_block_rows(const float *x, size_t rows, size_t terms, float *blocks);

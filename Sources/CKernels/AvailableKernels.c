@@ -1,0 +1,45 @@
+#include "KernelSets.h"
+
+#include <stdbool.h>
+
+#if defined(__x86_64__)
+
+#include <cpuid.h>
+
+// What the processor has and the operating system saves. A feature without its registers' state enabled in XCR0
+// would fault or lose its upper halves at the next context switch.
+struct features {
+  bool avx2_fma, avx512f;
+};
+
+static uint64_t enabled_state(void) {
+  uint32_t low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (uint64_t)high << 32 | low;
+}
+
+static struct features detect(void) {
+  struct features found = {false, false};
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX) || !(c & bit_FMA)) return found;
+  uint64_t state = enabled_state();
+  uint64_t avx = 0x06, avx512 = 0xE6; // XMM and YMM; and opmask, the upper halves of ZMM 0–15, ZMM 16–31
+  if ((state & avx) != avx || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return found;
+  found.avx2_fma = b & bit_AVX2;
+  found.avx512f = (b & bit_AVX512F) && (state & avx512) == avx512;
+  return found;
+}
+
+#endif
+
+const struct ffn_kernels *ffn_available_kernels(size_t index) {
+  const struct ffn_kernels *available[4] = {0}; // ends with a NULL
+  size_t count = 0;
+#if defined(__x86_64__)
+  struct features found = detect();
+  if (found.avx512f) available[count++] = &ffn_kernels_avx512;
+  if (found.avx2_fma) available[count++] = &ffn_kernels_avx2;
+#endif
+  available[count++] = &ffn_kernels_scalar;
+  return index < count ? available[index] : 0;
+}

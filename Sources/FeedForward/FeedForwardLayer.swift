@@ -1,0 +1,167 @@
+internal import CKernels
+
+/// One gated feed-forward layer, packed and ready to be applied.
+///
+/// `y = W_down·gate(W_gate·x + b_gate, W_up·x + b_up) + b_down`; without a down projection `y` is what the gate
+/// returns.
+///
+/// The same row gives the same bits, whatever batch it is part of and wherever it stands in it, on every kernel set:
+/// each sum has one fixed order (see CKernels).
+package final class FeedForwardLayer: Sendable {
+  package let gate: Gate
+  /// Inputs of a row.
+  package let dIn: Int
+  /// Width of the gate.
+  package let dFF: Int
+  /// Outputs of a row; ``dFF`` without a down projection.
+  package let dOut: Int
+  /// How `gate_proj` was stored.
+  package let storedType: WeightType
+  package let hasGateBias: Bool
+  package let hasUpBias: Bool
+  package let hasDownBias: Bool
+  package let kernels: Kernels
+
+  private let gateUp: PackedPanels
+  private let down: PackedPanels?
+
+  package var hasDownProjection: Bool { down != nil }
+
+  /// Bytes of the packed weights, which stay resident as long as the layer does.
+  package var residentBytes: Int { gateUp.byteCount + (down?.byteCount ?? 0) }
+
+  /// Packs `weights`, whose views are read now and not needed afterwards.
+  ///
+  /// - Throws: ``LayerError`` where the shapes do not make a layer.
+  /// - Complexity: one read of the sources, one write of the panels; f16 and bf16 are widened to float32, exactly.
+  package init(_ weights: LayerWeights, kernels: Kernels = .best()) throws(LayerError) {
+    try weights.validate()
+    let gateBranch = (weights.gateProj, weights.gateBias)
+    let upBranch = (weights.upProj, weights.upBias)
+    let (a, b) = weights.gate.gateProjectionIsFirstOperand ? (gateBranch, upBranch) : (upBranch, gateBranch)
+    self.gateUp = try PackedPanels(a: a.0, aBias: a.1, b: b.0, bBias: b.1)
+    if let downProj = weights.downProj {
+      self.down = try PackedPanels(downProj, bias: weights.downBias)
+    } else {
+      self.down = nil
+    }
+    self.gate = weights.gate
+    self.dIn = weights.gateProj.columns
+    self.dFF = weights.gateProj.rows
+    self.dOut = weights.downProj?.rows ?? weights.gateProj.rows
+    self.storedType = weights.gateProj.type
+    self.hasGateBias = weights.gateBias != nil
+    self.hasUpBias = weights.upBias != nil
+    self.hasDownBias = weights.downBias != nil
+    self.kernels = kernels
+  }
+
+  /// Applies the layer to a batch of rows.
+  ///
+  /// - Parameters:
+  ///   - input: `[rows, dIn]`, row-major.
+  ///   - output: `[rows, dOut]`, row-major; fully overwritten, must not overlap `input`.
+  ///   - activations: where the layer's inner values go as well, if anywhere.
+  ///   - workspace: scratch of the calling worker; grows only if nobody reserved it before.
+  /// - Complexity: `rows·dFF·(2·dIn + dOut)` multiply–adds; no allocation in a reserved workspace.
+  package func forward(
+    input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>,
+    activations: ActivationOutputs = ActivationOutputs(), workspace: Workspace
+  ) {
+    workspace.reserve(for: self, rows: rows)
+    for first in stride(from: 0, to: rows, by: Workspace.chunkRows) {
+      forwardChunk(
+        input: input + first * dIn, rows: min(Workspace.chunkRows, rows - first), output: output + first * dOut,
+        activations: activations.advanced(by: first * dFF), workspace: workspace)
+    }
+  }
+
+  /// Two phases over panels: gate and up with the gate applied, then down. Each phase may be split at any panel.
+  private func forwardChunk(
+    input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>, activations: ActivationOutputs,
+    workspace: Workspace
+  ) {
+    let totals = workspace.totals!.base
+    var first = ffn_gate_up()
+    first.panels = gateUp.kernelPanels
+    first.gate = gate.kernelGate
+    first.x = blocked(input, rows: rows, in: workspace.inputBlocks!)
+    first.a = gate.gateProjectionIsFirstOperand ? activations.gate : activations.up
+    first.b = gate.gateProjectionIsFirstOperand ? activations.up : activations.gate
+    guard let down else {
+      first.hidden = output
+      kernels.table.pointee.gate_up(&first, 0, gateUp.panels, totals)
+      activations.hidden?.update(from: output, count: rows * dFF)
+      return
+    }
+    first.hidden = activations.hidden
+    first.hidden_blocks = workspace.hiddenBlocks!.base
+    kernels.table.pointee.gate_up(&first, 0, gateUp.panels, totals)
+
+    var second = ffn_project()
+    second.panels = down.kernelPanels
+    second.x = ffn_rows(base: first.hidden_blocks, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
+    second.y = output
+    kernels.table.pointee.project(&second, 0, down.panels, totals)
+  }
+
+  /// The input in row blocks; a single row is already that.
+  private func blocked(_ input: UnsafePointer<Float>, rows: Int, in blocks: AlignedFloats) -> ffn_rows {
+    if rows == 1 {
+      // Only ever read: `ffn_rows` also describes the hidden rows, which are written.
+      return ffn_rows(base: UnsafeMutablePointer(mutating: input), block_step: FFN_BLOCK_TERMS, rows: 1)
+    }
+    ffn_block_rows(input, rows, dIn, blocks.base)
+    return ffn_rows(base: blocks.base, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
+  }
+}
+
+/// Where a forward pass writes the layer's inner values, each `[rows, dFF]` row-major, each only if asked for.
+package struct ActivationOutputs {
+  /// `W_gate·x + b_gate`, before any activation.
+  package var gate: UnsafeMutablePointer<Float>?
+  /// `W_up·x + b_up`, before any activation.
+  package var up: UnsafeMutablePointer<Float>?
+  /// What goes into the down projection.
+  package var hidden: UnsafeMutablePointer<Float>?
+
+  package init(
+    gate: UnsafeMutablePointer<Float>? = nil, up: UnsafeMutablePointer<Float>? = nil,
+    hidden: UnsafeMutablePointer<Float>? = nil
+  ) {
+    self.gate = gate
+    self.up = up
+    self.hidden = hidden
+  }
+
+  func advanced(by floats: Int) -> ActivationOutputs {
+    ActivationOutputs(gate: gate.map { $0 + floats }, up: up.map { $0 + floats }, hidden: hidden.map { $0 + floats })
+  }
+}
+
+extension LayerWeights {
+  /// Whether the shapes make a layer; the gate projection decides what the others must be.
+  func validate() throws(LayerError) {
+    let (dFF, dIn) = (gateProj.rows, gateProj.columns)
+    guard dFF > 0, dIn > 0 else { throw .empty(.gateProj) }
+    guard upProj.rows == dFF, upProj.columns == dIn else {
+      throw .shape(.upProj, found: [upProj.rows, upProj.columns], expected: [dFF, dIn])
+    }
+    try validate(gateBias, .gateBias, count: dFF)
+    try validate(upBias, .upBias, count: dFF)
+    guard let downProj else {
+      guard downBias == nil else { throw .biasWithoutProjection(.downBias) }
+      return
+    }
+    guard downProj.rows > 0 else { throw .empty(.downProj) }
+    guard downProj.columns == dFF else {
+      throw .shape(.downProj, found: [downProj.rows, downProj.columns], expected: [downProj.rows, dFF])
+    }
+    try validate(downBias, .downBias, count: downProj.rows)
+  }
+
+  private func validate(_ bias: VectorView?, _ name: LayerTensor, count: Int) throws(LayerError) {
+    guard let bias, bias.count != count else { return }
+    throw .shape(name, found: [bias.count], expected: [count])
+  }
+}

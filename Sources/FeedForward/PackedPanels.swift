@@ -1,0 +1,93 @@
+internal import CKernels
+
+/// One projection, or the gate and up projections together, in the panels that every kernel set reads.
+///
+/// The layout and the order of every sum are described at `ffn_panels` in CKernels.
+struct PackedPanels: Sendable {
+  /// `[panels][terms][32]`, grouped
+  private let weights: AlignedFloats
+  /// `[panels][32]`; zeros where there is no bias and beyond the last column
+  private let bias: AlignedFloats
+  /// Terms of every sum: the projection's inputs.
+  let terms: Int
+  /// Outputs, of each operand in a pair.
+  let columns: Int
+  let panels: Int
+
+  var byteCount: Int { weights.byteCount + bias.byteCount }
+
+  /// Packs `[columns, terms]`, a panel for every 32 rows.
+  init(_ matrix: MatrixView, bias: VectorView?) throws(LayerError) {
+    let panels = (matrix.rows + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
+    try self.init(panels: panels, terms: matrix.columns, columns: matrix.rows)
+    var source = ffn_matrix(matrix)
+    ffn_pack_panels(&source, 0, panels, weights.base)
+    if let bias { widen(bias, into: 0, run: FFN_PANEL_COLUMNS) }
+  }
+
+  /// Packs two matrices `[columns, terms]` side by side, a panel for every 16 rows of both: operand a's outputs first.
+  init(a: MatrixView, aBias: VectorView?, b: MatrixView, bBias: VectorView?) throws(LayerError) {
+    let run = FFN_PAIR_COLUMNS
+    let panels = (a.rows + run - 1) / run
+    try self.init(panels: panels, terms: a.columns, columns: a.rows)
+    var first = ffn_matrix(a)
+    var second = ffn_matrix(b)
+    ffn_pack_pair_panels(&first, &second, 0, panels, weights.base)
+    if let aBias { widen(aBias, into: 0, run: run) }
+    if let bBias { widen(bBias, into: run, run: run) }
+  }
+
+  private init(panels: Int, terms: Int, columns: Int) throws(LayerError) {
+    let width = FFN_PANEL_COLUMNS
+    let (perPanel, overflow) = terms.multipliedReportingOverflow(by: width)
+    let (count, overflowAgain) = perPanel.multipliedReportingOverflow(by: panels)
+    guard !overflow, !overflowAgain, let weights = AlignedFloats(count: count),
+      let bias = AlignedFloats(count: panels * width)
+    else { throw .outOfMemory(bytes: count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride).partialValue) }
+    bias.base.initialize(repeating: 0, count: bias.count)
+    self.weights = weights
+    self.bias = bias
+    self.terms = terms
+    self.columns = columns
+    self.panels = panels
+  }
+
+  /// Spreads a bias over the panels: `run` elements from `column` on in each.
+  private func widen(_ vector: VectorView, into column: Int, run: Int) {
+    var source = ffn_matrix(vector)
+    for first in stride(from: 0, to: vector.count, by: run) {
+      let panel = bias.base + first / run * FFN_PANEL_COLUMNS
+      ffn_widen(&source, first, panel + column, min(run, vector.count - first))
+    }
+  }
+
+  /// The panels as the kernels take them; valid while this value is.
+  var kernelPanels: ffn_panels {
+    ffn_panels(weights: weights.base, bias: bias.base, terms: terms, panels: panels, columns: columns)
+  }
+}
+
+extension ffn_matrix {
+  fileprivate init(_ view: MatrixView) {
+    self.init(
+      base: view.base, type: view.type.kernelType, rows: view.rows, columns: view.columns,
+      row_stride: view.rowStride, column_stride: view.columnStride)
+  }
+
+  /// A vector as a matrix of one column, whose row `i` starts at element `i`.
+  fileprivate init(_ view: VectorView) {
+    self.init(
+      base: view.base, type: view.type.kernelType, rows: view.count, columns: 1,
+      row_stride: view.stride, column_stride: view.stride)
+  }
+}
+
+extension WeightType {
+  fileprivate var kernelType: ffn_type {
+    switch self {
+    case .f32: FFN_F32
+    case .f16: FFN_F16
+    case .bf16: FFN_BF16
+    }
+  }
+}

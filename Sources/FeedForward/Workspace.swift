@@ -1,0 +1,51 @@
+internal import CKernels
+
+/// The scratch memory of one worker: a forward pass runs in it and allocates nothing.
+///
+/// Long batches pass through in chunks of ``chunkRows`` rows, so its size is bounded whatever a request brings.
+///
+/// Not `Sendable`: a workspace belongs to one worker, and to one forward pass at a time.
+package final class Workspace {
+  /// Rows that one pass over a layer's weights serves at most; at 256 the weights' stream costs next to nothing.
+  package static let chunkRows = 256
+
+  /// Row blocks of the input, `[blocks of dIn][rows][272]`.
+  private(set) var inputBlocks: AlignedFloats?
+  /// Row blocks of the hidden rows, `[blocks of dFF][rows][272]`.
+  private(set) var hiddenBlocks: AlignedFloats?
+  /// Sums of the panels in work, `[4][rows][32]`.
+  private(set) var totals: AlignedFloats?
+
+  package init() {}
+
+  /// Bytes held now.
+  package var byteCount: Int {
+    [inputBlocks, hiddenBlocks, totals].reduce(0) { $0 + ($1?.byteCount ?? 0) }
+  }
+
+  /// Makes room for `rows` rows of `layer`. Does nothing where there is room already; called at start for every layer
+  /// and the largest batch, it leaves nothing to allocate later.
+  package func reserve(for layer: FeedForwardLayer, rows: Int) {
+    let rows = min(rows, Workspace.chunkRows)
+    Workspace.grow(&inputBlocks, to: Workspace.blockFloats(rows: rows, terms: layer.dIn))
+    Workspace.grow(&totals, to: FFN_GROUP_PANELS * FFN_PANEL_COLUMNS * rows)
+    if layer.hasDownProjection {
+      Workspace.grow(&hiddenBlocks, to: Workspace.blockFloats(rows: rows, terms: layer.dFF))
+    }
+  }
+
+  /// Floats of `rows` rows in blocks.
+  private static func blockFloats(rows: Int, terms: Int) -> Int {
+    let blocks = (terms + FFN_BLOCK_TERMS - 1) / FFN_BLOCK_TERMS
+    return blocks * rows * FFN_BLOCK_STRIDE
+  }
+
+  private static func grow(_ memory: inout AlignedFloats?, to count: Int) {
+    guard memory.map({ $0.count < count }) ?? true else { return }
+    memory = nil  // the old contents are worth nothing: give them back first
+    guard let grown = AlignedFloats(count: count) else {
+      preconditionFailure("no memory for \(count) floats of scratch")
+    }
+    memory = grown
+  }
+}
