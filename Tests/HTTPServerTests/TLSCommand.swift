@@ -3,7 +3,7 @@ import Foundation
 /// A program of the machine, run to its end: `openssl`, `python3`, the peers these tests are held against.
 struct Command {
   struct Failure: Error {
-    let arguments: [String]
+    let program: String
     let status: Int32
     let diagnostics: String
   }
@@ -28,7 +28,7 @@ struct Command {
       process.waitUntilExit()
       guard process.terminationStatus == 0 else {
         let diagnostics = String(decoding: try Data(contentsOf: files[2]), as: UTF8.self)
-        throw Failure(arguments: arguments, status: process.terminationStatus, diagnostics: diagnostics)
+        throw Failure(program: arguments[0], status: process.terminationStatus, diagnostics: diagnostics)
       }
       return Array(try Data(contentsOf: files[1]))
     }
