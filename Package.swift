@@ -51,6 +51,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks",
+      exclude: ["peers"],
       swiftSettings: language),
 
     .target(name: "CKernels", cSettings: c),
