@@ -27,7 +27,8 @@ INLINE void vector_tile(
       UNROLLED for (int r = 0; r < rows; r++) inputs[r] = splat(x[r * FFN_BLOCK_STRIDE + k]);
       UNROLLED for (int v = 0; v < vectors; v++) {
         vfloat weights = load(w + v / PANEL_VECTORS * w_step + v % PANEL_VECTORS * LANES);
-        UNROLLED for (int r = 0; r < rows; r++) sums[v * rows + r] = fma(inputs[r], weights, sums[v * rows + r]);
+        vfloat *sum = sums + v * rows;
+        UNROLLED for (int r = 0; r < rows; r++) sum[r] = multiply_add(inputs[r], weights, sum[r]);
       }
     } else {
       vfloat weights[TILE_ROWS];
@@ -36,7 +37,9 @@ INLINE void vector_tile(
       }
       UNROLLED for (int r = 0; r < rows; r++) {
         vfloat input = splat(x[r * FFN_BLOCK_STRIDE + k]);
-        UNROLLED for (int v = 0; v < vectors; v++) sums[v * rows + r] = fma(input, weights[v], sums[v * rows + r]);
+        UNROLLED for (int v = 0; v < vectors; v++) {
+          sums[v * rows + r] = multiply_add(input, weights[v], sums[v * rows + r]);
+        }
       }
     }
   }
