@@ -71,7 +71,7 @@ let package = Package(
     .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: language),
     .testTarget(
       name: "CheckpointTests", dependencies: ["Checkpoint", "FeedForward", "TensorCoding"],
-      swiftSettings: language),
+      resources: [.copy("Fixtures")], swiftSettings: language),
     .testTarget(
       name: "InferenceAPITests",
       dependencies: ["InferenceAPI", "Batching", "FeedForward", "Checkpoint", "TensorCoding", "HTTP1"],

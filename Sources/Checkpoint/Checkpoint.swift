@@ -1,1 +1,77 @@
-// Checkpoint
+/// A published model's feed-forward layers, found, checked and mapped; nothing of the weights has been read yet.
+///
+/// ```swift
+/// let checkpoint = try Checkpoint.open("/models/llama", layers: LayerSelection(parsing: "0-3"))
+/// for source in checkpoint.layers {
+///   try source.confirmFiles()
+///   let layer = try FeedForwardLayer(source.weights, kernels: .best())
+/// }
+/// ```
+package struct Checkpoint: Sendable {
+  /// The family of a file whose tensors have no prefix.
+  package static let bareFamily = "bare"
+
+  /// The path as it was given.
+  package let path: String
+  /// The `model_type` that decided, or ``bareFamily``.
+  package let family: String
+  /// What the first layer computes, in its tensors' own names; layers differ in nothing else than their number.
+  package let rule: String
+  /// In the order of the model, an encoder's before a decoder's; never empty.
+  package let layers: [LayerSource]
+  /// What a reader of the start line should know, and that is no error.
+  package let notes: [String]
+
+  /// Opens a directory with `config.json` and weights, a safetensors file, or the index of a sharded one.
+  ///
+  /// A file whose tensors are named `gate_proj.weight`, `up_proj.weight` and `down_proj.weight`, without a prefix, is
+  /// one bare layer. Everything else needs the `config.json` beside it.
+  ///
+  /// - Parameter selection: the layers to load; all of them without it.
+  /// - Throws: ``CheckpointError``, which says what was found and what would be needed.
+  package static func open(
+    _ path: String, layers selection: LayerSelection? = nil
+  ) throws(CheckpointError) -> Checkpoint {
+    let location = try WeightLocation(path)
+    let files: WeightFiles
+    switch location.weights {
+    case .file(let file): files = try WeightFiles(file: file)
+    case .index(let index): files = try WeightFiles(index: index)
+    }
+    if BareLayer.isIn(files), !location.isDirectory || location.configuration == nil {
+      return try Checkpoint(bare: BareLayer(files, path: path), path: path, selection, location.notes + files.notes)
+    }
+    guard let configuration = location.configuration else {
+      throw .noConfiguration(path: path, found: Array(files.tensors.keys.sorted().prefix(4)))
+    }
+    let model = try FamilyModel(try ModelConfiguration(configuration), files)
+    return try Checkpoint(model, path: path, selection, location.notes + files.notes)
+  }
+
+  private init(
+    bare: BareLayer, path: String, _ selection: LayerSelection?, _ notes: [String]
+  ) throws(CheckpointError) {
+    _ = try selection?.indices(of: 1)
+    self.path = path
+    family = Self.bareFamily
+    layers = [bare.source]
+    rule = bare.source.rule
+    self.notes = notes + bare.notes
+  }
+
+  private init(
+    _ model: FamilyModel, path: String, _ selection: LayerSelection?, _ notes: [String]
+  ) throws(CheckpointError) {
+    let prefixes = model.prefixes
+    let numbers = try selection?.indices(of: prefixes.count) ?? Array(prefixes.indices)
+    var layers: [LayerSource] = []
+    for number in numbers {
+      layers.append(try model.layer(prefixes[number], index: layers.count))
+    }
+    self.path = path
+    family = model.modelType
+    self.layers = layers
+    rule = layers[0].rule
+    self.notes = notes + model.notes
+  }
+}

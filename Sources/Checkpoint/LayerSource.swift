@@ -1,0 +1,34 @@
+package import FeedForward
+
+/// One feed-forward layer of a checkpoint: its weights in place, and what is known about them.
+package struct LayerSource: Sendable {
+  /// What a bare layer is called, whose tensors have no prefix.
+  package static let bareName = "ffn"
+
+  /// The tensors' prefix without the last dot: `model.layers.0.mlp`.
+  package let name: String
+  /// The layer's place among those that are loaded, from 0.
+  package let index: Int
+  /// Views into the mapped file; valid while this value lives.
+  package let weights: LayerWeights
+  /// Inputs of the layer.
+  package let dModel: Int
+  /// Width between the projections.
+  package let dFF: Int
+  /// The stored types of the layer's tensors, `BF16`, or `BF16+F32` where they differ.
+  package let storedType: String
+  /// Bytes of the layer's tensors in the file.
+  package let storedBytes: Int
+  /// What the layer computes, in the tensors' own names.
+  package let rule: String
+  /// Keeps the mappings behind the views alive.
+  let files: [MappedFile]
+
+  /// Checks, right before the weights are read, that their files have not been cut short since they were opened:
+  /// reading beyond a file's end would end the process.
+  ///
+  /// - Throws: ``CheckpointError/shrunk(path:opened:found:)``.
+  package func confirmFiles() throws(CheckpointError) {
+    for file in files { try file.confirmSize() }
+  }
+}

@@ -1,0 +1,137 @@
+import TensorCoding
+
+/// `config.json`, as far as a feed-forward layer depends on it: the scalars of the language model's part.
+///
+/// A multimodal model nests that part as `text_config`; its members then stand for the outer ones. `null` counts as
+/// absent. Nothing is interpreted here: which member means what is the family's knowledge.
+struct ModelConfiguration {
+  static let fileName = "config.json"
+  static let bytesLimit = 16 << 20
+
+  let path: String
+  /// The language model's `model_type`, or the outer one where the nested part has none.
+  let modelType: String?
+  private let members: [String: Value]
+  private let pointer: String
+
+  private enum Value {
+    case string(String)
+    case integer(Int)
+    case number(Double)
+    case boolean(Bool)
+    case other(JSONKind)
+
+    var kind: JSONKind {
+      switch self {
+      case .string: .string
+      case .integer, .number: .number
+      case .boolean: .boolean
+      case .other(let kind): kind
+      }
+    }
+  }
+
+  /// Reads a configuration.
+  ///
+  /// - Throws: ``CheckpointError``: unreadable, no JSON object, or a member that stands twice.
+  init(_ path: String) throws(CheckpointError) {
+    self.path = path
+    let json = try ReadOnlyFile.contents(of: path, limit: Self.bytesLimit)
+    var nested: [String: Value]?
+    let outer: [String: Value]
+    do {
+      outer = try JSONReader.read(json) { (reader) throws(JSONError) in
+        try Self.members(&reader) { (reader, name) throws(JSONError) in
+          guard name == "text_config", try reader.peek() == .object else { return false }
+          nested = try Self.members(&reader) { (_, _) throws(JSONError) in false }
+          return true
+        }
+      }
+    } catch {
+      throw .malformedJSON(path: path, error)
+    }
+    members = nested ?? outer
+    pointer = nested == nil ? "" : "/text_config"
+    modelType = Self.string(nested?["model_type"]) ?? Self.string(outer["model_type"])
+  }
+
+  private static func string(_ value: Value?) -> String? {
+    if case .string(let string)? = value { string } else { nil }
+  }
+
+  /// The members of an object, without the `null`s and without those that `consumed` has read itself.
+  private static func members(
+    _ reader: inout JSONReader, consumed: (inout JSONReader, String) throws(JSONError) -> Bool
+  ) throws(JSONError) -> [String: Value] {
+    var members: [String: Value] = [:]
+    var keys = KeySet()
+    try reader.readObject { (reader, name) throws(JSONError) in
+      try keys.insert(name)
+      if try consumed(&reader, name) { return }
+      let kind = try reader.peek()
+      switch kind {
+      case .string: members[name] = .string(try reader.readString())
+      case .boolean: members[name] = .boolean(try reader.readBool())
+      case .number: members[name] = try number(&reader)
+      case .null: try reader.readNull()
+      case .object, .array:
+        members[name] = .other(kind)
+        try reader.skipValue()
+      }
+    }
+    return members
+  }
+
+  private static func number(_ reader: inout JSONReader) throws(JSONError) -> Value {
+    var integer = reader
+    if let value = try? integer.readInt() {
+      reader = integer
+      return .integer(value)
+    }
+    return .number(try reader.readDouble())
+  }
+
+  // MARK: Members
+
+  func has(_ name: String) -> Bool { members[name] != nil }
+
+  func string(_ name: String) throws(CheckpointError) -> String? {
+    guard let value = members[name] else { return nil }
+    guard case .string(let string) = value else { throw mismatch(name, .string, value) }
+    return string
+  }
+
+  func boolean(_ name: String) throws(CheckpointError) -> Bool? {
+    guard let value = members[name] else { return nil }
+    guard case .boolean(let boolean) = value else { throw mismatch(name, .boolean, value) }
+    return boolean
+  }
+
+  func number(_ name: String) throws(CheckpointError) -> Double? {
+    guard let value = members[name] else { return nil }
+    switch value {
+    case .integer(let integer): return Double(integer)
+    case .number(let number): return number
+    default: throw mismatch(name, .number, value)
+    }
+  }
+
+  /// A size or a count; anything that no model could have is refused here, before it is computed with.
+  func integer(_ name: String, in range: ClosedRange<Int>) throws(CheckpointError) -> Int? {
+    guard let value = members[name] else { return nil }
+    switch value {
+    case .integer(let integer) where range.contains(integer): return integer
+    case .integer: throw mismatch(name, .outOfRange(range))
+    case .number: throw mismatch(name, .notAnInteger)
+    default: throw mismatch(name, .number, value)
+    }
+  }
+
+  private func mismatch(_ name: String, _ expected: JSONKind, _ found: Value) -> CheckpointError {
+    mismatch(name, .kind(expected: expected, found: found.kind))
+  }
+
+  private func mismatch(_ name: String, _ mismatch: JSONMismatch) -> CheckpointError {
+    .malformedJSON(path: path, .mismatch(pointer: "\(pointer)/\(name)", mismatch))
+  }
+}
