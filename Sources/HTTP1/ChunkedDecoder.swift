@@ -72,12 +72,15 @@ struct ChunkedDecoder: Sendable {
     switch part {
     case .size:
       try countLine(limits)
-      try readSize(octet)
+      try readSize(octet, limits)
     case .extension(var syntax):
       try countLine(limits)
-      extensionBytes += 1
-      guard extensionBytes <= limits.chunkExtensionBytes else { throw .chunkExtensionsTooLarge }
-      part = try syntax.read(octet) ? .sizeLineFeed : .extension(syntax)
+      if try syntax.read(octet) {
+        part = .sizeLineFeed
+      } else {
+        try countExtension(limits)
+        part = .extension(syntax)
+      }
     case .sizeLineFeed:
       guard octet == .lineFeed else { throw .bareCarriageReturn }
       guard size <= contentLimit - contentBytes else { throw .contentTooLarge }
@@ -104,7 +107,12 @@ struct ChunkedDecoder: Sendable {
     guard lineBytes < limits.chunkLineBytes else { throw .chunkLineTooLong }
   }
 
-  private mutating func readSize(_ octet: UInt8) throws(ProtocolError) {
+  private mutating func countExtension(_ limits: Limits) throws(ProtocolError) {
+    extensionBytes += 1
+    guard extensionBytes <= limits.chunkExtensionBytes else { throw .chunkExtensionsTooLarge }
+  }
+
+  private mutating func readSize(_ octet: UInt8, _ limits: Limits) throws(ProtocolError) {
     if let digit = octet.hexadecimalDigit {
       guard size <= Int.max >> 4 else { throw .chunkSizeOverflow }
       size = size << 4 | digit
@@ -113,12 +121,13 @@ struct ChunkedDecoder: Sendable {
     }
     guard digits > 0 else { throw .chunkSizeMalformed }
     switch octet {
-    case .carriageReturn: part = .sizeLineFeed
+    case .carriageReturn: return part = .sizeLineFeed
     case .semicolon: part = .extension(ChunkExtension(state: .beforeName))
     case .space, .horizontalTab: part = .extension(ChunkExtension(state: .beforeSemicolon))
     case .lineFeed: throw .bareLineFeed
     default: throw .chunkSizeMalformed
     }
+    try countExtension(limits)
   }
 }
 
