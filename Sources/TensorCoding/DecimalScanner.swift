@@ -55,11 +55,12 @@ enum DecimalScanner {
       let third = DigitWord(at: p + 16)
       let thirdDigits = third.leadingDigits
       fraction += thirdDigits
-      guard significantDigits + fraction <= 19 else { return nil }
       significand = significand &* PowersOfTen.integers[thirdDigits] &+ third.value(ofLeading: thirdDigits)
     }
     p += fraction
-    guard p.pointee | 0x20 != UInt8(ascii: "e"), significand <= UInt64(Int64.max) else { return nil }
+    guard significantDigits &+ fraction <= 19, p.pointee | 0x20 != UInt8(ascii: "e"),
+      significand <= UInt64(Int64.max)
+    else { return nil }
 
     // As in `NumberToken.float`; at least 10⁻²³ if it isn't zero, so never a denormal.
     let scaled =

@@ -1,17 +1,17 @@
 /// Powers of ten as the two directions need them; the test target computes each entry again from integers.
-enum PowersOfTen {
+package enum PowersOfTen {
   /// 10^e for e in 0…19.
-  static let integers: InlineArray<20, UInt64> = [
+  package static let integers: InlineArray<20, UInt64> = [
     1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000,
     100_000_000_000, 1_000_000_000_000, 10_000_000_000_000, 100_000_000_000_000, 1_000_000_000_000_000,
     10_000_000_000_000_000, 100_000_000_000_000_000, 1_000_000_000_000_000_000, 10_000_000_000_000_000_000,
   ]
 
   /// The least and the greatest e of `doubles`: 19 digits times any of them reaches beyond float32 on either side.
-  static let doubleExponents = -70...40
+  package static let doubleExponents = -70...40
 
   /// 10^e for e in `doubleExponents`, each rounded to the nearest Double (exact for 0…22).
-  static let doubles: InlineArray<111, Double> = [
+  package static let doubles: InlineArray<111, Double> = [
     1e-70, 1e-69, 1e-68, 1e-67, 1e-66, 1e-65, 1e-64, 1e-63, 1e-62, 1e-61, 1e-60, 1e-59, 1e-58, 1e-57, 1e-56, 1e-55,
     1e-54, 1e-53, 1e-52, 1e-51, 1e-50, 1e-49, 1e-48, 1e-47, 1e-46, 1e-45, 1e-44, 1e-43, 1e-42, 1e-41, 1e-40, 1e-39,
     1e-38, 1e-37, 1e-36, 1e-35, 1e-34, 1e-33, 1e-32, 1e-31, 1e-30, 1e-29, 1e-28, 1e-27, 1e-26, 1e-25, 1e-24, 1e-23,
@@ -22,10 +22,10 @@ enum PowersOfTen {
   ]
 
   /// The least e of `scaled`.
-  static let scaledMinExponent = -31
+  package static let scaledMinExponent = -31
 
   /// ⌊10^e · 2^(63 − ⌊log2 10^e⌋)⌋ + 1 for e in −31…45: 64 significant bits, rounded up, for Schubfach over float32.
-  static let scaled: InlineArray<77, UInt64> = [
+  package static let scaled: InlineArray<77, UInt64> = [
     0x81CE_B32C_4B43_FCF5, 0xA242_5FF7_5E14_FC32, 0xCAD2_F7F5_359A_3B3F, 0xFD87_B5F2_8300_CA0E,
     0x9E74_D1B7_91E0_7E49, 0xC612_0625_7658_9DDB, 0xF796_87AE_D3EE_C552, 0x9ABE_14CD_4475_3B53,
     0xC16D_9A00_9592_8A28, 0xF1C9_0080_BAF7_2CB2, 0x971D_A050_74DA_7BEF, 0xBCE5_0864_9211_1AEB,
@@ -50,13 +50,13 @@ enum PowersOfTen {
 
   /// ⌊log2 10^e⌋ for |e| ≤ 60.
   @inline(__always)
-  static func floorLog2(powerOfTen e: Int) -> Int { (e &* 1_741_647) >> 19 }
+  package static func floorLog2(powerOfTen e: Int) -> Int { (e &* 1_741_647) >> 19 }
 
   /// ⌊log10 2^q⌋ for q in −149…105.
   @inline(__always)
-  static func floorLog10(powerOfTwo q: Int) -> Int { (q &* 1_262_611) >> 22 }
+  package static func floorLog10(powerOfTwo q: Int) -> Int { (q &* 1_262_611) >> 22 }
 
   /// ⌊log10 (¾ · 2^q)⌋ for q in −149…105.
   @inline(__always)
-  static func floorLog10(threeQuartersOfPowerOfTwo q: Int) -> Int { (q &* 1_262_611 &- 524_031) >> 22 }
+  package static func floorLog10(threeQuartersOfPowerOfTwo q: Int) -> Int { (q &* 1_262_611 &- 524_031) >> 22 }
 }
