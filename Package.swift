@@ -34,6 +34,7 @@ let package = Package(
     .target(
       name: "InferenceAPI",
       dependencies: ["Batching", "FeedForward", "Checkpoint", "TensorCoding", "Metrics", "HTTP1"],
+      resources: [.embedInCode("openapi.yaml")],
       swiftSettings: language),
     .target(name: "Batching", swiftSettings: memorySafe),
     .target(name: "FeedForward", dependencies: ["CKernels"], swiftSettings: language),

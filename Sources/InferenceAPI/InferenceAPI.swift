@@ -1,1 +1,177 @@
-// InferenceAPI
+package import Batching
+package import FeedForward
+package import HTTP1
+internal import Synchronization
+
+/// What the API is built with.
+package struct APIConfiguration: Sendable {
+  /// Worker queues that compute.
+  package var workers: Int
+  package var batching: BatchLimits
+  package var kernels: Kernels
+
+  /// Bytes of a request's body: 16 million numbers of four characters, or 12 million in base64.
+  package var bodyBytesLimit = 64 << 20
+
+  /// Elements of all weights that come with one request: a layer of 512×2048 has 3.1 million.
+  package var weightsElementsLimit = 4 << 20
+
+  /// Elements of the output and the activations of one reply, about as many as the largest body can ask about.
+  package var resultElementsLimit = 16 << 20
+
+  /// A body up to here is decoded on the I/O queue. An I/O queue may be held for about 200 µs; a number takes 13 ns to
+  /// scan, and in 48 KiB there are 5,000 with nine characters each (65 µs) and never more than 24,000 (160 µs).
+  package var inlineBodyBytes = 48 << 10
+
+  /// A reply of up to so many numbers is printed on the I/O queue: at 20 ns each, 120 µs.
+  package var inlineReplyElements = 6_000
+
+  package init(workers: Int, batching: BatchLimits, kernels: Kernels) {
+    self.workers = workers
+    self.batching = batching
+    self.kernels = kernels
+  }
+}
+
+/// The HTTP API, without sockets: what is asked of it comes as values, and its answers leave as values.
+///
+/// A request is admitted on its head, then handed over whole. The order in which it is checked is the order of the
+/// problems in openapi.yaml: the first that applies is the answer.
+package final class InferenceAPI: Sendable {
+  let configuration: APIConfiguration
+  let inference: Inference
+  private let routes = RouteTable.standard
+  private let ids = RequestIDSource()
+  private let record: @Sendable (RequestOutcome) -> Void
+  private let state = Mutex(State())
+
+  private struct State {
+    var catalog: ModelCatalog?
+    var isDraining = false
+  }
+
+  /// - Parameter record: takes the outcome of every request, once, on whatever thread it ended.
+  package init(configuration: APIConfiguration, record: @escaping @Sendable (RequestOutcome) -> Void) {
+    self.configuration = configuration
+    self.record = record
+    inference = Inference(
+      workers: configuration.workers, limits: configuration.batching, kernels: configuration.kernels)
+  }
+
+  // MARK: Life
+
+  /// Serves these models from now on. Before that the API is alive and not ready.
+  package func publish(_ catalog: ModelCatalog) {
+    state.withLock { $0.catalog = catalog }
+  }
+
+  /// Turns `/readyz` to 503, so that nobody sends more. What comes all the same is still answered.
+  package func announceDraining() {
+    state.withLock { $0.isDraining = true }
+  }
+
+  /// Takes no computing any more and calls `completion` when what was taken is done.
+  package func drain(_ completion: @escaping @Sendable () -> Void) {
+    announceDraining()
+    inference.pool.drain(completion)
+  }
+
+  /// What the pool holds now.
+  package var load: PoolLoad { inference.pool.load }
+
+  var catalog: ModelCatalog? { state.withLock { $0.catalog } }
+
+  var isDraining: Bool { state.withLock { $0.isDraining } }
+
+  var requestLimits: FFNRequest.Limits {
+    FFNRequest.Limits(
+      weightsElements: configuration.weightsElementsLimit, inputElements: configuration.bodyBytesLimit)
+  }
+
+  /// Every method and path, for those who describe them.
+  package var operations: [Operation] { routes.routes.map { Operation(method: $0.method, path: $0.path.description) } }
+
+  // MARK: Requests
+
+  /// The verdict on a request's head, before any of its body is read.
+  package enum Verdict: Sendable {
+    /// The body may come, up to so many bytes; then the request is to be handled.
+    case accept(bodyBytesLimit: Int)
+    /// The answer is this one, and it is recorded already. The body is not wanted.
+    case reject(Response)
+  }
+
+  /// Decides on the head: method, path, content, media type, declared length, capacity, in this order.
+  package func admit(_ head: RequestHead) -> Verdict {
+    do {
+      switch try routes.destination(head.method, path: head.path) {
+      case .options: return .accept(bodyBytesLimit: Self.ignoredBodyBytes)
+      case .route(let route, _):
+        switch route.content {
+        case .none: return .accept(bodyBytesLimit: Self.ignoredBodyBytes)
+        case .json:
+          try admitContent(of: head)
+          return .accept(bodyBytesLimit: configuration.bodyBytesLimit)
+        }
+      }
+    } catch {
+      return .reject(refuse(head, Problem(error)))
+    }
+  }
+
+  /// Answers a request whose head was accepted and whose body is complete, now or later.
+  ///
+  /// Runs on the connection's I/O queue and does not block it.
+  package func handle(_ request: APIRequest, reply: ReplySink) {
+    let head = request.head
+    do {
+      switch try routes.destination(head.method, path: head.path) {
+      case .options(let allow):
+        let call = makeCall(request, route: nil, reply)
+        call.answer(.options(allow))
+      case .route(let route, let parameter):
+        let call = makeCall(request, route: route.path.description, parameter: parameter, reply)
+        // Chunked content shows only now that it is empty.
+        if route.content == .json, request.body.isEmpty { return call.fail(.missingBody) }
+        route.answer(self, call)
+      }
+    } catch {
+      makeCall(request, route: nil, reply).fail(error)
+    }
+  }
+
+  /// Words and records what the transport has to answer by itself.
+  package func answer(_ failure: TransportFailure) -> Response {
+    refuse(nil, Problem(failure))
+  }
+
+  /// A body that no route reads may still come along with a GET; this much of it is passed over.
+  private static let ignoredBodyBytes = 64 << 10
+
+  private func admitContent(of head: RequestHead) throws(APIError) {
+    guard head.framing.hasContent else { throw .missingBody }
+    let mediaType = head.fields.first(.contentType)
+    guard MediaType.isJSON(mediaType) else { throw .unsupportedMediaType(found: mediaType) }
+    if case .length(let length) = head.framing, length > configuration.bodyBytesLimit {
+      throw .contentTooLarge(limit: configuration.bodyBytesLimit)
+    }
+    if catalog == nil { throw .notReady }
+    do { try inference.pool.admissible(rows: 1) } catch { throw .admission(error) }
+  }
+
+  private func makeCall(
+    _ request: APIRequest, route: String?, parameter: String? = nil, _ reply: ReplySink
+  ) -> Call {
+    Call(id: ids.make(), request: request, route: route, parameter: parameter, sink: reply, record: record)
+  }
+
+  private func refuse(_ head: RequestHead?, _ problem: Problem) -> Response {
+    let id = ids.make()
+    let response = problem.response(instance: id)
+    record(
+      RequestOutcome(
+        id: id, route: nil, method: head?.method, ending: .problem(problem.type), layer: nil, rows: 0,
+        timing: RequestTiming(), requestBytes: 0, responseBytes: response.body.count))
+    return response
+  }
+}

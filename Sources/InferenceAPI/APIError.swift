@@ -1,0 +1,57 @@
+internal import Batching
+internal import FeedForward
+package import HTTP1
+internal import TensorCoding
+
+/// Every reason for which the API answers a request with something else than what it asked for. `ProblemMapping.swift`
+/// says which status each becomes.
+enum APIError: Error {
+  // The request line and the fields.
+  case unknownRoute
+  case methodNotAllowed(Method, allow: [Method])
+  case methodUnknown(String)
+  case unsupportedMediaType(found: String?)
+  case contentTooLarge(limit: Int)
+
+  // The body and its members.
+  case missingBody
+  case json(JSONError)
+  case missingMember(String)
+  /// A member that says something about weights, and there are none.
+  case memberNeedsWeights(String)
+  /// A member that names a loaded layer beside weights.
+  case memberExcludesWeights(String)
+  /// The gate's formula has no such parameter, or the parameter cannot have that value.
+  case gateParameter(GateParameter, of: Gate)
+  case missingWeights(LayerTensor)
+  case weightsRank(LayerTensor, found: Shape, expected: Int)
+  case weights(LayerError)
+
+  // What the request asks for.
+  case unknownModel(String)
+  case unknownLayer(LayerReference, model: String)
+  /// The input's last dimension is not the layer's.
+  case inputWidth(found: Shape, expected: Int)
+  /// The output and the activations together have more elements than one reply may have.
+  case resultTooLarge(elements: Int, limit: Int)
+  case nonFinite(tensor: String, index: [Int])
+
+  // The server's condition.
+  case notReady
+  /// Asked to stop: only `/readyz` says it this way; refused work is `.admission`.
+  case draining
+  case admission(AdmissionError)
+  case deadlineExceeded
+}
+
+/// What ended a request in the transport, before or beside the API: the server words none of its answers itself.
+package enum TransportFailure: Error, Sendable {
+  case malformed(ProtocolError)
+  /// The rest of the request did not come in time.
+  case requestTimeout
+  /// The answer was not there in time.
+  case answerTimeout
+  /// Nobody answered: a fault of the program.
+  case unanswered
+  case tooManyConnections
+}

@@ -1,0 +1,153 @@
+package import HTTP1
+internal import Batching
+internal import Synchronization
+
+/// A request as the transport hands it over, whole.
+package struct APIRequest: Sendable {
+  package let head: RequestHead
+  package let body: [UInt8]
+  /// When its first byte was read.
+  package let receivedAt: Nanoseconds
+  /// When its last byte was read.
+  package let completedAt: Nanoseconds
+
+  package init(head: RequestHead, body: [UInt8], receivedAt: Nanoseconds, completedAt: Nanoseconds) {
+    self.head = head
+    self.body = body
+    self.receivedAt = receivedAt
+    self.completedAt = completedAt
+  }
+}
+
+/// Where a request's answer goes: the transport's exchange, as three closures. One of the first two is called, once.
+package struct ReplySink: Sendable {
+  /// Sends a response that is ready. From any thread.
+  package var respond: @Sendable (Response) -> Void
+  /// Sends what the closure makes, which runs on the connection's I/O queue: for replies that are printed sooner than
+  /// they are handed over. Never called where the client has gone.
+  package var respondOnIOQueue: @Sendable (@escaping @Sendable () -> Response) -> Void
+  /// Calls the closure when the client goes before the answer; at once if it has gone.
+  package var onCancel: @Sendable (@escaping @Sendable () -> Void) -> Void
+
+  package init(
+    respond: @escaping @Sendable (Response) -> Void,
+    respondOnIOQueue: @escaping @Sendable (@escaping @Sendable () -> Response) -> Void,
+    onCancel: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+  ) {
+    self.respond = respond
+    self.respondOnIOQueue = respondOnIOQueue
+    self.onCancel = onCancel
+  }
+}
+
+/// One request from its hand-over to its end: it is answered at most once and recorded exactly once, as the client's
+/// going where whoever held it let it go without an answer.
+final class Call: Sendable {
+  let id: RequestID
+  let request: APIRequest
+  /// The decoded segment that the route's pattern leaves open.
+  let parameter: String?
+  private let route: String?
+  private let sink: ReplySink
+  private let record: @Sendable (RequestOutcome) -> Void
+  private let state = Mutex(State())
+
+  private struct State {
+    var isOver = false
+    var layer: LayerLabel?
+    var rows = 0
+    /// Takes the request out of the line in which it waits.
+    var withdraw: (@Sendable () -> Void)?
+  }
+
+  init(
+    id: RequestID, request: APIRequest, route: String?, parameter: String?, sink: ReplySink,
+    record: @escaping @Sendable (RequestOutcome) -> Void
+  ) {
+    self.id = id
+    self.request = request
+    self.route = route
+    self.parameter = parameter
+    self.sink = sink
+    self.record = record
+  }
+
+  deinit { end(.clientGone, timing: RequestTiming(), responseBytes: 0) }
+
+  /// Whether nobody waits for the answer any more.
+  var isOver: Bool { state.withLock { $0.isOver } }
+
+  /// Time between the first byte and the last.
+  var readTime: Nanoseconds { request.completedAt - request.receivedAt }
+
+  /// What the request turned out to be about, for its outcome.
+  func isAbout(_ layer: LayerLabel?, rows: Int) {
+    state.withLock {
+      $0.layer = layer
+      $0.rows = rows
+    }
+  }
+
+  /// Ends the call when the client goes. To be called where the answer takes longer than the I/O queue's turn.
+  func watchForCancellation() {
+    sink.onCancel { [weak self] in self?.cancel() }
+  }
+
+  /// What to do when the client goes; done at once if it has gone.
+  func setWithdrawal(_ withdraw: @escaping @Sendable () -> Void) {
+    let isTooLate = state.withLock { state in
+      if !state.isOver { state.withdraw = withdraw }
+      return state.isOver
+    }
+    if isTooLate { withdraw() }
+  }
+
+  private func cancel() {
+    let withdraw = state.withLock { $0.withdraw }
+    end(.clientGone, timing: RequestTiming(), responseBytes: 0)
+    withdraw?()
+  }
+
+  // MARK: Answers
+
+  /// Sends what was asked for.
+  func answer(_ response: Response, timing: RequestTiming? = nil) {
+    end(.answered(response.status), timing: timing ?? timingSoFar(), responseBytes: response.body.count)
+    sink.respond(response)
+  }
+
+  /// Sends what was asked for, made on the connection's I/O queue.
+  func answerOnIOQueue(_ make: @escaping @Sendable () -> (Response, RequestTiming)) {
+    sink.respondOnIOQueue {
+      let (response, timing) = make()
+      self.end(.answered(response.status), timing: timing, responseBytes: response.body.count)
+      return response
+    }
+  }
+
+  /// Sends a problem in place of what was asked for.
+  func fail(_ error: APIError) {
+    let problem = Problem(error)
+    let response = problem.response(instance: id)
+    end(.problem(problem.type), timing: timingSoFar(), responseBytes: response.body.count)
+    sink.respond(response)
+  }
+
+  private func timingSoFar() -> RequestTiming {
+    RequestTiming(read: readTime, total: MonotonicClock.now() - request.receivedAt)
+  }
+
+  private func end(_ ending: RequestOutcome.Ending, timing: RequestTiming, responseBytes: Int) {
+    let last = state.withLock { state -> State? in
+      if state.isOver { return nil }
+      state.isOver = true
+      defer { state.withdraw = nil }
+      return state
+    }
+    guard let last else { return }
+    record(
+      RequestOutcome(
+        id: id, route: route, method: request.head.method, ending: ending, layer: last.layer, rows: last.rows,
+        timing: timing, requestBytes: request.body.count, responseBytes: responseBytes))
+  }
+}

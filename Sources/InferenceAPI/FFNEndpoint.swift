@@ -1,0 +1,136 @@
+internal import Batching
+internal import FeedForward
+internal import HTTP1
+internal import TensorCoding
+
+// POST /v1/ffn: I/O queue (decode) → worker (forward) → I/O queue (encode). What takes longer than an I/O queue may be
+// held is decoded or encoded on a worker instead, by the same code.
+
+extension InferenceAPI {
+  func computeFFN(_ call: Call) {
+    guard let catalog else { return call.fail(.notReady) }
+    call.watchForCancellation()
+    if call.request.body.count <= configuration.inlineBodyBytes {
+      return submitFFN(call, catalog, waited: 0)
+    }
+    let handedOver = MonotonicClock.now()
+    inference.pool.run { [self] in
+      if !call.isOver { submitFFN(call, catalog, waited: MonotonicClock.now() - handedOver) }
+    }
+  }
+
+  private func submitFFN(_ call: Call, _ catalog: ModelCatalog, waited: Nanoseconds) {
+    let started = MonotonicClock.now()
+    do {
+      let request = try FFNRequest(decoding: call.request.body, limits: requestLimits)
+      let subject = try catalog.resolve(request.subject)
+      call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
+      try subject.check(request, elementsLimit: configuration.resultElementsLimit)
+      let deadline = request.timeoutMilliseconds.map { call.request.receivedAt + Nanoseconds($0) * 1_000_000 }
+      let decode = MonotonicClock.now() - started
+      let withdraw = try inference.submit(
+        ForwardRequest(
+          subject: subject.layer, input: request.input.tensor, activations: request.activations, deadline: deadline),
+        id: call.id
+      ) { [self] result in
+        let timing = RequestTiming(read: call.readTime, decode: decode, queue: waited)
+        answerFFN(call, request, subject, timing, result)
+      }
+      call.setWithdrawal(withdraw)
+    } catch {
+      call.fail(error)
+    }
+  }
+
+  /// Runs on the worker that computed the batch.
+  private func answerFFN(
+    _ call: Call, _ request: FFNRequest, _ subject: FFNSubject, _ timing: RequestTiming,
+    _ result: Result<ForwardResult, APIError>
+  ) {
+    let reply: FFNReply
+    do {
+      let result = try result.get()
+      reply = FFNReply(request: request, subject: subject, result: result)
+      try reply.checkFinite()
+    } catch {
+      return call.fail(error)
+    }
+    var timing = timing
+    timing.queue += reply.result.queue
+    timing.compute = reply.result.compute
+    timing.batchRows = reply.result.batchRows
+    timing.batchRequests = reply.result.batchRequests
+    if reply.elements <= configuration.inlineReplyElements {
+      call.answerOnIOQueue { [timing] in reply.response(timing, receivedAt: call.request.receivedAt) }
+    } else {
+      let handedOver = MonotonicClock.now()
+      inference.pool.run { [timing] in
+        if call.isOver { return }
+        var timing = timing
+        timing.queue += MonotonicClock.now() - handedOver
+        let (response, finalTiming) = reply.response(timing, receivedAt: call.request.receivedAt)
+        call.answer(response, timing: finalTiming)
+      }
+    }
+  }
+}
+
+/// The layer of a request, found.
+struct FFNSubject: Sendable {
+  let layer: ForwardRequest.Subject
+  /// Nil for weights given in the request.
+  let label: LayerLabel?
+  let gate: Gate
+  let dIn: Int
+  let dFF: Int
+  let dOut: Int
+
+  /// Checks the one thing that neither the body nor the layer can say alone.
+  ///
+  /// - Throws: `.inputWidth`, `.resultTooLarge`.
+  func check(_ request: FFNRequest, elementsLimit: Int) throws(APIError) {
+    let shape = request.input.tensor.shape
+    guard shape.last == dIn else { throw .inputWidth(found: shape, expected: dIn) }
+    let (elements, overflow) = shape.leading.multipliedReportingOverflow(
+      by: dOut + request.activations.count * dFF)
+    if overflow || elements > elementsLimit { throw .resultTooLarge(elements: elements, limit: elementsLimit) }
+  }
+}
+
+extension ModelCatalog {
+  /// - Throws: `.unknownModel`, `.unknownLayer`.
+  func resolve(_ subject: FFNRequest.Subject) throws(APIError) -> FFNSubject {
+    switch subject {
+    case .given(let given):
+      return FFNSubject(
+        layer: .given(given), label: nil, gate: given.gate, dIn: given.dIn, dFF: given.dFF, dOut: given.dOut)
+    case .served(let name, let reference):
+      let model = try self.model(name)
+      let served = try model.layer(reference)
+      let layer = served.layer
+      return FFNSubject(
+        layer: .packed(layer), label: LayerLabel(model: model.name, layer: served.name), gate: layer.gate,
+        dIn: layer.dIn, dFF: layer.dFF, dOut: layer.dOut)
+    }
+  }
+
+  private func model(_ name: String?) throws(APIError) -> ServedModel {
+    guard let name else { return defaultModel }
+    guard let model = self[name] else { throw .unknownModel(name) }
+    return model
+  }
+}
+
+extension ServedModel {
+  fileprivate func layer(_ reference: LayerReference?) throws(APIError) -> ServedLayer {
+    switch reference {
+    case nil: return layers[defaultLayer]
+    case .index(let index)?:
+      guard layers.indices.contains(index) else { throw .unknownLayer(.index(index), model: name) }
+      return layers[index]
+    case .name(let layerName)?:
+      guard let layer = self[layer: layerName] else { throw .unknownLayer(.name(layerName), model: name) }
+      return layer
+    }
+  }
+}

@@ -1,0 +1,99 @@
+internal import Batching
+internal import FeedForward
+internal import HTTP1
+internal import TensorCoding
+
+/// The answer of `POST /v1/ffn`, before it is printed.
+struct FFNReply: Sendable {
+  let request: FFNRequest
+  let subject: FFNSubject
+  let result: ForwardResult
+
+  /// Numbers to print.
+  var elements: Int { result.activations.reduce(result.output.shape.count) { $0 + $1.tensor.shape.count } }
+
+  /// What base64 elements are rounded to: the input's datatype. Numbers in JSON are float32.
+  private var datatype: Datatype { request.encoding == .base64 ? request.input.datatype : .fp32 }
+
+  /// Looks for a number that JSON, or the reply's datatype, cannot hold: first in the output, then in the activations.
+  ///
+  /// - Throws: `.nonFinite` with the index of the first one.
+  func checkFinite() throws(APIError) {
+    try check(result.output, named: "output")
+    for (name, tensor) in result.activations { try check(tensor, named: name.rawValue) }
+  }
+
+  private func check(_ tensor: Tensor, named name: String) throws(APIError) {
+    if let place = tensor.firstNonFinite(as: datatype) {
+      throw .nonFinite(tensor: name, index: tensor.shape.index(of: place))
+    }
+  }
+
+  /// Prints the reply and completes its timing; the timing is printed last, so that it knows how long the rest took.
+  ///
+  /// - Parameter timing: all but `encode` and `total`.
+  func response(_ timing: RequestTiming, receivedAt: Nanoseconds) -> (Response, RequestTiming) {
+    let started = MonotonicClock.now()
+    var timing = timing
+    var writer = JSONWriter(reserving: 512 + elements * bytesPerElement)
+    writer.object { writer in
+      if let id = request.id { writer.string(id, as: "id") }
+      if let label = subject.label {
+        writer.string(label.model, as: "model")
+        writer.string(label.layer, as: "layer")
+      }
+      writer.string(subject.gate.wireName, as: "variant")
+      writer.member("output")
+      writer.tensor(result.output, encoding: request.encoding, datatype: datatype)
+      if !request.activations.isEmpty {
+        writer.member("activations")
+        writer.object { writer in
+          for (name, tensor) in result.activations {
+            writer.member(name.rawValue)
+            writer.tensor(tensor, encoding: request.encoding, datatype: datatype)
+          }
+        }
+      }
+      let now = MonotonicClock.now()
+      timing.encode = now - started
+      timing.total = now - receivedAt
+      writer.member("timing")
+      writer.timing(timing)
+    }
+    var response = Response.json(writer)
+    response.fields.append(.serverTiming, timing.serverTiming)
+    return (response, timing)
+  }
+
+  /// A guess for the first allocation: nine digits, a point, an exponent and a comma at worst, mostly less.
+  private var bytesPerElement: Int { request.encoding == .base64 ? 6 : 12 }
+}
+
+extension Shape {
+  /// The index in each dimension of the row-major element `place`.
+  fileprivate func index(of place: Int) -> [Int] {
+    var rest = place
+    var index: [Int] = []
+    for size in dims.reversed() {
+      index.append(rest % size)
+      rest /= size
+    }
+    return index.reversed()
+  }
+}
+
+extension JSONWriter {
+  /// The `timing` member's value: whole microseconds, rounded down.
+  fileprivate mutating func timing(_ timing: RequestTiming) {
+    object { writer in
+      writer.integer(timing.read / 1000, as: "read_us")
+      writer.integer(timing.decode / 1000, as: "decode_us")
+      writer.integer(timing.queue / 1000, as: "queue_us")
+      writer.integer(timing.compute / 1000, as: "compute_us")
+      writer.integer(timing.encode / 1000, as: "encode_us")
+      writer.integer(timing.total / 1000, as: "total_us")
+      writer.integer(timing.batchRows, as: "batch_rows")
+      writer.integer(timing.batchRequests, as: "batch_requests")
+    }
+  }
+}

@@ -1,0 +1,195 @@
+internal import FeedForward
+internal import TensorCoding
+
+/// What `POST /v1/ffn` asks for, once its body has been read and its members go together.
+struct FFNRequest: Sendable {
+  /// Whose formula is applied to the input.
+  enum Subject: Sendable {
+    /// A layer of a loaded model; nil is the default of each.
+    case served(model: String?, layer: LayerReference?)
+    case given(GivenLayer)
+  }
+
+  let subject: Subject
+  let input: WireTensor
+  let activations: ActivationSet
+  /// The form of the output; the input's where the request does not say.
+  let encoding: TensorEncoding
+  /// From the first byte of the request on.
+  let timeoutMilliseconds: Int?
+  let id: String?
+}
+
+/// A layer as a request names it: `3`, or `"model.layers.3.mlp"`.
+enum LayerReference: Sendable, Equatable, CustomStringConvertible {
+  case index(Int)
+  case name(String)
+
+  var description: String {
+    switch self {
+    case .index(let index): String(index)
+    case .name(let name): "\"\(name)\""
+    }
+  }
+}
+
+/// What a reply can hold beside the output.
+enum Activation: String, Sendable, CaseIterable {
+  /// `gate_proj`'s branch with its bias, before any activation: `[…, dFF]`.
+  case gate
+  /// `up_proj`'s branch with its bias: `[…, dFF]`.
+  case up
+  /// What goes into `down_proj`: `[…, dFF]`.
+  case hidden
+}
+
+struct ActivationSet: OptionSet, Sendable {
+  let rawValue: Int
+
+  init(rawValue: Int) {
+    self.rawValue = rawValue
+  }
+
+  init(_ activation: Activation) {
+    switch activation {
+    case .gate: rawValue = 1
+    case .up: rawValue = 2
+    case .hidden: rawValue = 4
+    }
+  }
+
+  func contains(_ activation: Activation) -> Bool { contains(ActivationSet(activation)) }
+
+  var count: Int { rawValue.nonzeroBitCount }
+}
+
+extension FFNRequest {
+  /// What a body may ask for, beyond what its own bytes bound.
+  struct Limits: Sendable {
+    /// Elements of all weights together.
+    var weightsElements: Int
+    /// The body is longer than any tensor in it has elements; a limit of the body is one for the input.
+    var inputElements: Int
+  }
+
+  /// The longest deadline that a request may set itself: a day.
+  static let timeoutLimitMilliseconds = 86_400_000
+
+  /// Reads the body's bytes into tensors; see ``FFNMembers``.
+  ///
+  /// - Throws: `.json` for what is not JSON (400) or not such an object (422), then what `FFNMembers.resolved` throws.
+  init(decoding body: [UInt8], limits: Limits) throws(APIError) {
+    var members = FFNMembers(limits: limits)
+    do {
+      try JSONReader.read(body) { reader throws(JSONError) in try members.read(from: &reader) }
+    } catch {
+      throw .json(error)
+    }
+    self = try members.resolved()
+  }
+}
+
+/// The members of the body's object as they stood there, each right by itself.
+struct FFNMembers {
+  private let limits: FFNRequest.Limits
+  private var model: String?
+  private var layer: LayerReference?
+  private var input: WireTensor?
+  private var activations: ActivationSet = []
+  private var encoding: TensorEncoding?
+  private var timeoutMilliseconds: Int?
+  private var id: String?
+  private var variant: Gate?
+  private var parameters: [(GateParameter, Float)] = []
+  private var weights: [LayerTensor: Tensor]?
+
+  init(limits: FFNRequest.Limits) {
+    self.limits = limits
+  }
+
+  /// Reads the object at the cursor. Throws at the first member that is unknown, stands twice or cannot be what it is.
+  mutating func read(from reader: inout JSONReader) throws(JSONError) {
+    var keys = KeySet()
+    try reader.readObject { reader, key throws(JSONError) in
+      try keys.insert(key)
+      switch key {
+      case "model": model = try reader.readString()
+      case "layer": layer = try Self.readLayer(&reader)
+      case "input": input = try reader.readTensor(limit: TensorLimits(maxElements: limits.inputElements))
+      case "activations": activations = try Self.readActivations(&reader)
+      case "encoding": encoding = try reader.readWord(TensorEncoding.init(rawValue:))
+      case "timeout_ms": timeoutMilliseconds = try reader.readInt(in: 1...FFNRequest.timeoutLimitMilliseconds)
+      case "id": id = try reader.readString()
+      case "variant": variant = try reader.readWord(Gate.init(wireName:))
+      case "weights": weights = try readWeights(&reader)
+      default:
+        guard let parameter = GateParameter(rawValue: key) else { throw .here(.unknownMember) }
+        parameters.append((parameter, try reader.readFloat()))
+      }
+    }
+  }
+
+  private static func readLayer(_ reader: inout JSONReader) throws(JSONError) -> LayerReference {
+    switch try reader.peek() {
+    case .string: .name(try reader.readString())
+    default: .index(try reader.readInt(in: 0...Int.max))
+    }
+  }
+
+  private static func readActivations(_ reader: inout JSONReader) throws(JSONError) -> ActivationSet {
+    var activations: ActivationSet = []
+    try reader.readArray { reader, _ throws(JSONError) in
+      let activation = ActivationSet(try reader.readWord(Activation.init(rawValue:)))
+      guard activations.insert(activation).inserted else { throw .here(.duplicateMember) }
+    }
+    return activations
+  }
+
+  private func readWeights(_ reader: inout JSONReader) throws(JSONError) -> [LayerTensor: Tensor] {
+    var weights: [LayerTensor: Tensor] = [:]
+    var remaining = limits.weightsElements
+    try reader.readObject { reader, key throws(JSONError) in
+      guard let name = LayerTensor(rawValue: key) else { throw .here(.unknownMember) }
+      guard weights[name] == nil else { throw .here(.duplicateMember) }
+      let tensor = try reader.readTensor(limit: TensorLimits(maxElements: remaining)).tensor
+      remaining -= tensor.shape.count
+      weights[name] = tensor
+    }
+    return weights
+  }
+
+  /// The request that the members make together.
+  ///
+  /// - Throws: `.missingMember`, `.conflictingMember`, `.gateParameter`, or what the weights' shapes give.
+  func resolved() throws(APIError) -> FFNRequest {
+    guard let input else { throw .missingMember("input") }
+    return FFNRequest(
+      subject: try subject(), input: input, activations: activations, encoding: encoding ?? input.encoding,
+      timeoutMilliseconds: timeoutMilliseconds, id: id)
+  }
+
+  private func subject() throws(APIError) -> FFNRequest.Subject {
+    guard let weights else {
+      if variant != nil { throw .memberNeedsWeights("variant") }
+      if let (parameter, _) = parameters.first { throw .memberNeedsWeights(parameter.rawValue) }
+      return .served(model: model, layer: layer)
+    }
+    if model != nil { throw .memberExcludesWeights("model") }
+    if layer != nil { throw .memberExcludesWeights("layer") }
+    guard var gate = variant else { throw .missingMember("variant") }
+    for (parameter, value) in parameters {
+      guard let changed = gate.setting(parameter, to: value) else { throw .gateParameter(parameter, of: gate) }
+      gate = changed
+    }
+    return .given(try GivenLayer(gate: gate, tensors: weights))
+  }
+}
+
+extension JSONReader {
+  /// A string that is one word of a closed vocabulary.
+  fileprivate mutating func readWord<Word>(_ word: (String) -> Word?) throws(JSONError) -> Word {
+    let text = try readString()
+    guard let value = word(text) else { throw .here(.unknownWord(text)) }
+    return value
+  }
+}

@@ -1,0 +1,119 @@
+internal import Batching
+internal import FeedForward
+internal import TensorCoding
+
+/// A forward pass that a request asks for: everything about it has been checked.
+struct ForwardRequest: Sendable {
+  enum Subject: Sendable {
+    case packed(FeedForwardLayer)
+    case given(GivenLayer)
+  }
+
+  let subject: Subject
+  /// `[…, dIn]`
+  let input: Tensor
+  let activations: ActivationSet
+  /// A reading of the monotonic clock; from then on the pass is not begun.
+  let deadline: Nanoseconds?
+
+  var rows: Int { input.shape.leading }
+}
+
+/// What a forward pass gave.
+struct ForwardResult: Sendable {
+  /// `[…, dOut]`, with the leading dimensions of the input.
+  let output: Tensor
+  /// `[…, dFF]` each, for those that were asked for, in the order of ``Activation``.
+  let activations: [(name: Activation, tensor: Tensor)]
+  /// Time in the line.
+  let queue: Nanoseconds
+  let compute: Nanoseconds
+  let batchRows: Int
+  let batchRequests: Int
+}
+
+/// The worker pool with what each worker computes in.
+///
+/// Requests for one packed layer are joined; a layer that came with its request is packed and computed by itself. The
+/// bits of a row do not depend on what it was joined with: that is the engine's promise, and rows are only copied here.
+final class Inference: Sendable {
+  /// What may share a batch.
+  enum Key: Hashable, Sendable {
+    case layer(ObjectIdentifier)
+    /// A request with weights of its own, by its id.
+    case alone(RequestID)
+  }
+
+  /// A request in the line, with the memory that its result goes into.
+  struct Entry: Sendable {
+    let request: ForwardRequest
+    let output: FloatStorage
+    let activations: ActivationStorage
+    let completion: @Sendable (Result<ForwardResult, APIError>) -> Void
+  }
+
+  let pool: WorkerPool<Key, Entry>
+
+  init(workers: Int, limits: BatchLimits, kernels: Kernels) {
+    let desks = (0..<workers).map { _ in WorkerDesk(kernels: kernels) }
+    pool = WorkerPool(
+      workers: workers, limits: limits,
+      execute: { batch, worker in desks[worker].compute(batch) },
+      expire: { $0.payload.completion(.failure(.deadlineExceeded)) })
+  }
+
+  /// Puts a request in the line.
+  ///
+  /// - Parameters:
+  ///   - completion: called once, on a worker, unless the request is withdrawn first.
+  /// - Returns: takes the request out of the line again; it is then neither computed nor completed.
+  /// - Throws: `.admission` where the line is full or the pool is being drained.
+  func submit(
+    _ request: ForwardRequest, id: RequestID,
+    completion: @escaping @Sendable (Result<ForwardResult, APIError>) -> Void
+  ) throws(APIError) -> @Sendable () -> Void {
+    let key: Key
+    let dFF: Int
+    let dOut: Int
+    switch request.subject {
+    case .packed(let layer): (key, dFF, dOut) = (.layer(ObjectIdentifier(layer)), layer.dFF, layer.dOut)
+    case .given(let layer): (key, dFF, dOut) = (.alone(id), layer.dFF, layer.dOut)
+    }
+    let entry = Entry(
+      request: request, output: FloatStorage(capacity: request.rows * dOut),
+      activations: ActivationStorage(request.activations, elements: request.rows * dFF), completion: completion)
+    do {
+      let ticket = try pool.submit(entry, key: key, rows: request.rows, deadline: request.deadline)
+      return { [pool] in pool.cancel(ticket) }
+    } catch {
+      throw .admission(error)
+    }
+  }
+}
+
+/// Memory for the activations that somebody asked for: `[rows, dFF]` each.
+struct ActivationStorage: Sendable {
+  let gate: FloatStorage?
+  let up: FloatStorage?
+  let hidden: FloatStorage?
+
+  init(_ activations: ActivationSet, elements: Int) {
+    gate = activations.contains(.gate) ? FloatStorage(capacity: elements) : nil
+    up = activations.contains(.up) ? FloatStorage(capacity: elements) : nil
+    hidden = activations.contains(.hidden) ? FloatStorage(capacity: elements) : nil
+  }
+
+  subscript(activation: Activation) -> FloatStorage? {
+    switch activation {
+    case .gate: gate
+    case .up: up
+    case .hidden: hidden
+    }
+  }
+
+  /// Where the engine writes.
+  var outputs: ActivationOutputs {
+    ActivationOutputs(
+      gate: gate?.mutableAddress, up: up?.mutableAddress, hidden: hidden?.mutableAddress)
+  }
+}

@@ -1,0 +1,25 @@
+internal import HTTP1
+internal import TensorCoding
+
+extension JSONWriter {
+  mutating func string(_ value: String, as name: String) {
+    member(name)
+    string(value)
+  }
+
+  mutating func integer(_ value: some FixedWidthInteger, as name: String) {
+    member(name)
+    integer(value)
+  }
+}
+
+extension Response {
+  /// A JSON text, ended by a line feed for the sake of terminals.
+  static func json(_ writer: JSONWriter, _ status: Status = .ok, mediaType: String = "application/json") -> Response {
+    Response(status, [.contentType: mediaType], body: writer.text + [UInt8(ascii: "\n")])
+  }
+
+  static func text(_ text: String) -> Response {
+    Response(.ok, [.contentType: "text/plain; charset=utf-8"], body: Array(text.utf8))
+  }
+}

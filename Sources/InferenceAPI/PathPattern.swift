@@ -1,0 +1,72 @@
+/// A route's path, such as `/v1/models/{model}`: literal segments and at most one segment that stands for a name.
+///
+/// A request's path is split at its slashes before its percent-encoding is undone (RFC 3986, sections 2.4 and 3.3), so a
+/// name may hold an encoded slash and never reaches into another segment. Empty and dot segments are segments like any
+/// other: they match no literal, and no path is rewritten.
+struct PathPattern: Sendable, Equatable, CustomStringConvertible {
+  /// As the route table and openapi.yaml write it; the metric's label.
+  let description: String
+  private let segments: [Segment]
+
+  private enum Segment: Sendable, Equatable {
+    case literal(String)
+    case parameter
+  }
+
+  /// How a path and a pattern go together.
+  enum Match: Equatable {
+    /// With the decoded parameter, where the pattern has one.
+    case matches(parameter: String?)
+    case differs
+  }
+
+  init(_ text: String) {
+    description = text
+    segments = text.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map { segment in
+      segment.hasPrefix("{") ? .parameter : .literal(String(segment))
+    }
+  }
+
+  /// Whether `path` (as it was sent, without its query) is one of this pattern's.
+  func match(_ path: String) -> Match {
+    if path == description { return .matches(parameter: nil) }
+    var parameter: String?
+    let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard parts.count == segments.count + 1, parts[0].isEmpty else { return .differs }
+    for (part, segment) in zip(parts.dropFirst(), segments) {
+      guard let decoded = Self.percentDecoded(part) else { return .differs }
+      switch segment {
+      case .literal(let literal): if decoded != literal { return .differs }
+      case .parameter: parameter = decoded
+      }
+    }
+    return .matches(parameter: parameter)
+  }
+
+  /// RFC 3986, section 2.1; nil where a triplet is broken or the octets are not UTF-8.
+  private static func percentDecoded(_ part: Substring.UTF8View.SubSequence) -> String? {
+    guard part.contains(UInt8(ascii: "%")) else { return String(part) }
+    var octets: [UInt8] = []
+    var rest = part[...]
+    while let octet = rest.popFirst() {
+      guard octet == UInt8(ascii: "%") else {
+        octets.append(octet)
+        continue
+      }
+      guard let high = rest.popFirst()?.hexDigitValue, let low = rest.popFirst()?.hexDigitValue else { return nil }
+      octets.append(high << 4 | low)
+    }
+    return String(validating: octets, as: UTF8.self)
+  }
+}
+
+extension UInt8 {
+  fileprivate var hexDigitValue: UInt8? {
+    switch self {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+    default: nil
+    }
+  }
+}

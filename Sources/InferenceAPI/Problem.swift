@@ -1,0 +1,46 @@
+internal import HTTP1
+internal import TensorCoding
+
+/// What is sent in place of a result: the problem details of RFC 9457, `application/problem+json`.
+struct Problem: Sendable {
+  /// Where in the request, or in the result, the problem lies: an extension member (RFC 9457, section 3.2).
+  enum Location: Sendable, Equatable {
+    /// The byte of the body, from 0, at which it ceased to be JSON: `offset`.
+    case offset(Int)
+    /// The value of the body that is wrong, or the absent one that is required (RFC 6901): `pointer`.
+    case pointer(String)
+    /// The first number of a result that is not finite, by its index in each dimension: `tensor`, `index`.
+    case element(tensor: String, index: [Int])
+  }
+
+  let type: ProblemType
+  /// What happened this time, for a person; nil where saying it would show the server's inside.
+  let detail: String?
+  var location: Location?
+  /// Fields that the status requires or allows beside the content: `Allow`, `Retry-After`, `Accept`.
+  var fields: [(FieldName, String)] = []
+
+  /// The problem as the response to the request `instance`, whose log line bears the same id.
+  func response(instance: RequestID) -> Response {
+    var writer = JSONWriter(reserving: 384)
+    writer.object { writer in
+      writer.string(type.uri, as: "type")
+      writer.string(type.title, as: "title")
+      writer.integer(type.status.code, as: "status")
+      if let detail { writer.string(detail, as: "detail") }
+      writer.string("urn:uuid:" + instance.description, as: "instance")
+      switch location {
+      case .offset(let offset): writer.integer(offset, as: "offset")
+      case .pointer(let pointer): writer.string(pointer, as: "pointer")
+      case .element(let tensor, let index):
+        writer.string(tensor, as: "tensor")
+        writer.member("index")
+        writer.array { writer in index.forEach { writer.integer($0) } }
+      case nil: break
+      }
+    }
+    var response = Response.json(writer, type.status, mediaType: "application/problem+json")
+    for (name, value) in fields { response.fields.append(name, value) }
+    return response
+  }
+}

@@ -1,0 +1,180 @@
+internal import Batching
+internal import FeedForward
+internal import HTTP1
+internal import TensorCoding
+
+// Every error of every room on its way to the client. No switch here has a default: a new case of an error does not
+// compile until somebody has said which problem it is.
+
+extension Problem {
+  init(_ error: APIError) {
+    switch error {
+    case .unknownRoute:
+      self.init(type: .unknownRoute, detail: "The API's paths stand in /openapi.yaml.")
+    case .methodNotAllowed(let method, let allow):
+      let names = allow.map(\.name).joined(separator: ", ")
+      self.init(
+        type: .methodNotAllowed, detail: "\(method.name) is none of \(names).", fields: [(.allow, names)])
+    case .methodUnknown(let name):
+      self.init(type: .notImplemented, detail: "HTTP defines no method \(name).")
+    case .unsupportedMediaType(let found):
+      self.init(
+        type: .unsupportedMediaType,
+        detail: found.map { "Expected application/json, found \($0)." }
+          ?? "The body needs a Content-Type of application/json.",
+        fields: [(.accept, "application/json")])
+    case .contentTooLarge(let limit):
+      self.init(type: .contentTooLarge, detail: "The body may have \(limit) bytes.")
+    case .missingBody:
+      self.init(type: .missingBody, detail: "Expected a JSON object.")
+    case .json(let error):
+      self.init(error)
+    case .missingMember(let name):
+      self.init(.mismatch(pointer: "", .missingMember(name)))
+    case .memberNeedsWeights(let name):
+      self.init(
+        type: .conflictingMember, detail: "The member \"\(name)\" goes with \"weights\", and there are none.",
+        location: .pointer("/" + name))
+    case .memberExcludesWeights(let name):
+      self.init(.mismatch(pointer: "/" + name, .conflictingMember("weights")))
+    case .gateParameter(let parameter, let gate):
+      let known = gate.parameters.contains { $0.name == parameter }
+      self.init(
+        type: known ? .invalidValue : .conflictingMember,
+        detail: known
+          ? "The parameter \"\(parameter.rawValue)\" of \(gate.wireName) has to be above 0."
+          : "The formula of \(gate.wireName) has no parameter \"\(parameter.rawValue)\".",
+        location: .pointer("/" + parameter.rawValue))
+    case .missingWeights(let name):
+      self.init(.mismatch(pointer: "/weights", .missingMember(name.rawValue)))
+    case .weightsRank(let name, let found, let expected):
+      self.init(
+        type: .shapeMismatch,
+        detail: "\(name.rawValue) has \(expected) dimension\(expected == 1 ? "" : "s"), found the shape \(found).",
+        location: .pointer("/weights/" + name.rawValue))
+    case .weights(let error):
+      self.init(error)
+    case .unknownModel(let name):
+      self.init(
+        type: .unknownModel, detail: "There is no model \"\(name)\"; /v1/models lists them.",
+        location: .pointer("/model"))
+    case .unknownLayer(let layer, let model):
+      self.init(
+        type: .unknownLayer, detail: "The model \"\(model)\" has no layer \(layer); /v1/models/\(model) lists them.",
+        location: .pointer("/layer"))
+    case .inputWidth(let found, let expected):
+      self.init(
+        type: .shapeMismatch,
+        detail: "The layer takes rows of \(expected) numbers; the input's shape is \(found).",
+        location: .pointer("/input"))
+    case .resultTooLarge(let elements, let limit):
+      self.init(
+        type: .invalidValue,
+        detail: "The result would have \(elements) numbers; one reply may have \(limit). Send fewer rows at a time.",
+        location: .pointer("/input"))
+    case .nonFinite(let tensor, let index):
+      self.init(
+        type: .nonFiniteOutput, detail: "\(tensor)\(index) is not finite; JSON has no such number.",
+        location: .element(tensor: tensor, index: index))
+    case .notReady:
+      self.init(
+        type: .notReady, detail: "/readyz says when it is ready.", fields: [(.retryAfter, "1")])
+    case .draining:
+      self.init(type: .draining, detail: nil, fields: [(.retryAfter, "1")])
+    case .admission(let error):
+      self.init(error)
+    case .deadlineExceeded:
+      self.init(type: .deadlineExceeded, detail: "The request's timeout_ms passed while it waited.")
+    }
+  }
+
+  init(_ error: TransportFailure) {
+    switch error {
+    case .malformed(let error): self.init(error)
+    case .requestTimeout: self.init(type: .requestTimeout, detail: nil)
+    case .answerTimeout: self.init(type: .deadlineExceeded, detail: nil)
+    case .unanswered: self.init(type: .internalError, detail: nil)
+    case .tooManyConnections: self.init(type: .tooManyConnections, detail: nil, fields: [(.retryAfter, "1")])
+    }
+  }
+
+  private init(_ error: ProtocolError) {
+    let type: ProblemType =
+      switch error {
+      case .methodTooLong, .transferCodingUnsupported: .notImplemented
+      case .targetTooLong: .uriTooLong
+      case .versionUnsupported: .versionNotSupported
+      case .headTooLarge, .tooManyFields, .trailersTooLarge: .fieldsTooLarge
+      case .contentTooLarge: .contentTooLarge
+      case .expectationUnsupported: .expectationFailed
+      case .methodMalformed, .targetMalformed, .targetFormMismatch, .versionMalformed, .bareLineFeed,
+        .bareCarriageReturn, .fieldNameMalformed, .colonMissing, .whitespaceBeforeColon, .lineFolded,
+        .fieldValueMalformed, .hostMissing, .hostRepeated, .hostMalformed, .contentLengthMalformed,
+        .contentLengthRepeated, .contentLengthWithTransferEncoding, .transferEncodingMalformed,
+        .transferEncodingInHTTP10, .chunkedNotLast, .chunkSizeMalformed, .chunkSizeOverflow,
+        .chunkExtensionMalformed, .chunkLineTooLong, .chunkExtensionsTooLarge, .chunkUnterminated:
+        .malformedRequest
+      }
+    self.init(type: type, detail: error.explanation)
+  }
+
+  private init(_ error: AdmissionError) {
+    let seconds = String(error.retryAfterSeconds)
+    switch error {
+    case .queueFull:
+      self.init(
+        type: .overloaded, detail: "What waits is worked off in about \(seconds) s.", fields: [(.retryAfter, seconds)])
+    case .draining:
+      self.init(type: .draining, detail: nil, fields: [(.retryAfter, seconds)])
+    }
+  }
+
+  private init(_ error: LayerError) {
+    switch error {
+    case .shape(let tensor, let found, let expected):
+      self.init(
+        type: .shapeMismatch, detail: "\(tensor.rawValue) has the shape \(found); the others ask for \(expected).",
+        location: .pointer("/weights/" + tensor.rawValue))
+    case .empty(let tensor):
+      self.init(
+        type: .shapeMismatch, detail: "\(tensor.rawValue) has a dimension of size 0.",
+        location: .pointer("/weights/" + tensor.rawValue))
+    case .biasWithoutProjection(let tensor):
+      self.init(
+        type: .conflictingMember, detail: "\(tensor.rawValue) is the bias of a projection that is not there.",
+        location: .pointer("/weights/" + tensor.rawValue))
+    case .outOfMemory:
+      self.init(type: .internalError, detail: nil)
+    }
+  }
+
+  private init(_ error: JSONError) {
+    switch error {
+    case .syntax(let offset, let expected):
+      self.init(type: .malformedJSON, detail: "Expected \(expected).", location: .offset(offset))
+    case .mismatch(let pointer, let mismatch):
+      self.init(mismatch, at: pointer)
+    }
+  }
+
+  private init(_ mismatch: JSONMismatch, at pointer: String) {
+    var place = pointer
+    let type: ProblemType
+    switch mismatch {
+    case .unknownMember: type = .unknownMember
+    case .duplicateMember: type = .duplicateMember
+    case .conflictingMember: type = .conflictingMember
+    case .missingMember(let name):
+      // The place where it should stand.
+      place += "/" + name
+      type = .missingMember
+    case .notFiniteInFloat32, .notFiniteInFloat64, .notFinite: type = .nonFiniteInput
+    case .emptyDimension, .rankAbove8, .rankBelow1, .ragged, .elementCount, .byteCount: type = .shapeMismatch
+    case .kind, .notATensor, .notAnInteger, .outOfRange, .tooManyElements, .unknownDatatype, .notBase64,
+      .unknownWord:
+      type = .invalidValue
+    }
+    let text = mismatch.description
+    self.init(type: type, detail: text.prefix(1).uppercased() + text.dropFirst() + ".", location: .pointer(place))
+  }
+}

@@ -1,0 +1,83 @@
+package import HTTP1
+
+/// One operation of the API.
+struct Route: Sendable {
+  /// What a request for the route brings along.
+  enum Content: Sendable {
+    /// No body is looked at.
+    case none
+    /// A JSON text, which may ask for computing.
+    case json
+  }
+
+  let method: Method
+  let path: PathPattern
+  let content: Content
+  /// Answers the call, now or later. Runs on an I/O queue and does not block it.
+  let answer: @Sendable (InferenceAPI, Call) -> Void
+
+  init(
+    _ method: Method, _ path: String, content: Content = .none,
+    _ answer: @escaping @Sendable (InferenceAPI, Call) -> Void
+  ) {
+    self.method = method
+    self.path = PathPattern(path)
+    self.content = content
+    self.answer = answer
+  }
+}
+
+/// Every operation, in one place. A path that has GET answers HEAD too, and every path answers OPTIONS.
+struct RouteTable: Sendable {
+  let routes: [Route]
+
+  static let standard = RouteTable(routes: [
+    Route(.post, "/v1/ffn", content: .json) { $0.computeFFN($1) },
+    Route(.get, "/v1/models") { $0.listModels($1) },
+    Route(.get, "/v1/models/{model}") { $0.describeModel($1) },
+    Route(.get, "/livez") { $0.answerLive($1) },
+    Route(.get, "/readyz") { $0.answerReady($1) },
+    Route(.get, "/openapi.yaml") { $0.answerOpenAPI($1) },
+  ])
+
+  /// Where a request line leads.
+  enum Destination: Sendable {
+    case route(Route, parameter: String?)
+    /// OPTIONS: the methods of the path, or of the whole server.
+    case options(allow: [Method])
+  }
+
+  /// - Parameters:
+  ///   - path: as it was sent, without its query, which no route reads; `*` leads to the whole server's OPTIONS
+  ///     (RFC 9110, section 9.3.7).
+  /// - Throws: `.methodUnknown` for a method that HTTP does not define, `.unknownRoute`, `.methodNotAllowed`.
+  func destination(_ method: Method, path: String) throws(APIError) -> Destination {
+    if case .other(let name) = method { throw .methodUnknown(name) }
+    if method == .options, path == "*" { return .options(allow: allowed(routes)) }
+    let wanted: Method = method == .head ? .get : method
+    var others: [Route] = []
+    for route in routes {
+      guard case .matches(let parameter) = route.path.match(path) else { continue }
+      if route.method == wanted { return .route(route, parameter: parameter) }
+      others.append(route)
+    }
+    if others.isEmpty { throw .unknownRoute }
+    if method == .options { return .options(allow: allowed(others)) }
+    throw .methodNotAllowed(method, allow: allowed(others))
+  }
+
+  private func allowed(_ routes: [Route]) -> [Method] {
+    var methods: [Method] = []
+    for route in routes where !methods.contains(route.method) {
+      methods.append(route.method)
+      if route.method == .get { methods.append(.head) }
+    }
+    return methods + [.options]
+  }
+}
+
+/// A method and a path pattern, as openapi.yaml lists them.
+package struct Operation: Sendable, Hashable {
+  package let method: Method
+  package let path: String
+}

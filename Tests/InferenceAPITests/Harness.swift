@@ -1,0 +1,199 @@
+import Batching
+import Dispatch
+import FeedForward
+import Foundation
+import HTTP1
+import InferenceAPI
+import Synchronization
+import Testing
+
+/// The API with nothing around it: requests are parsed from bytes, and their answers are awaited.
+struct Harness {
+  let api: InferenceAPI
+  let outcomes = OutcomeLog()
+
+  /// - Parameter models: the demo model unless said otherwise; none for an API that is still loading.
+  init(
+    _ models: [ServedModel]? = nil, workers: Int = 2, maxBatchRows: Int = 64, maxQueueRows: Int = 4096,
+    batchDelay: Duration = .zero, adjust: (inout APIConfiguration) -> Void = { _ in }
+  ) throws {
+    var configuration = APIConfiguration(
+      workers: workers,
+      batching: BatchLimits(maxBatchRows: maxBatchRows, maxQueueRows: maxQueueRows, batchDelay: batchDelay),
+      kernels: .best())
+    adjust(&configuration)
+    let outcomes = outcomes
+    api = InferenceAPI(configuration: configuration) { outcomes.append($0) }
+    let served = try models ?? [DemoModel.make(kernels: .best())]
+    if !served.isEmpty { api.publish(try ModelCatalog(served)) }
+  }
+
+  /// Admits and hands over a request; its answer is awaited at the exchange.
+  func start(_ request: String) -> TestExchange {
+    let exchange = TestExchange()
+    let (head, body) = Self.parse(Array(request.utf8))
+    switch api.admit(head) {
+    case .reject(let response): exchange.respond(response)
+    case .accept(let limit):
+      #expect(body.count <= limit)
+      let now = MonotonicClock.now()
+      api.handle(
+        APIRequest(head: head, body: body, receivedAt: now, completedAt: now), reply: exchange.sink)
+    }
+    return exchange
+  }
+
+  func startFFN(_ json: String) -> TestExchange { start(Self.post("/v1/ffn", json)) }
+
+  func send(_ request: String) async -> Answer { Answer(await start(request).response()) }
+
+  func get(_ path: String) async -> Answer { await send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n") }
+
+  func ffn(_ json: String) async -> Answer { await send(Self.post("/v1/ffn", json)) }
+
+  static func post(_ path: String, _ body: String, contentType: String? = "application/json") -> String {
+    let type = contentType.map { "Content-Type: \($0)\r\n" } ?? ""
+    return "POST \(path) HTTP/1.1\r\nHost: localhost\r\n\(type)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+  }
+
+  static func parse(_ bytes: [UInt8]) -> (RequestHead, body: [UInt8]) {
+    var reader = RequestReader()
+    var offset = 0
+    var head: RequestHead?
+    var body: [UInt8] = []
+    while true {
+      switch reader.next(bytes.span.bytes, offset: &offset) {
+      case .head(let found, _): head = found
+      case .content(let range): body += bytes[range]
+      case .end: return (head!, body)
+      case .needsMoreInput, .failed: fatalError("the test's request is not HTTP")
+      }
+    }
+  }
+}
+
+/// What `sluice` would log.
+final class OutcomeLog: Sendable {
+  private let entries = Mutex<[RequestOutcome]>([])
+
+  func append(_ outcome: RequestOutcome) { entries.withLock { $0.append(outcome) } }
+
+  var all: [RequestOutcome] { entries.withLock { $0 } }
+}
+
+/// The transport's part: an answer at most once, an I/O queue, a client that may go.
+final class TestExchange: Sendable {
+  private struct State {
+    var response: Response?
+    var waiter: CheckedContinuation<Response, Never>?
+    var onCancel: [@Sendable () -> Void] = []
+    var answers = 0
+  }
+
+  private let state = Mutex(State())
+  private let ioQueue = DispatchQueue(label: "test.io")
+
+  var sink: ReplySink {
+    ReplySink(
+      respond: { self.respond($0) },
+      respondOnIOQueue: { make in self.ioQueue.async { self.respond(make()) } },
+      onCancel: { body in self.state.withLock { $0.onCancel.append(body) } })
+  }
+
+  func respond(_ response: Response) {
+    let waiter = state.withLock { state in
+      state.answers += 1
+      state.response = response
+      defer { state.waiter = nil }
+      return state.waiter
+    }
+    waiter?.resume(returning: response)
+  }
+
+  func response() async -> Response {
+    await withCheckedContinuation { continuation in
+      let ready = state.withLock { state -> Response? in
+        if state.response == nil { state.waiter = continuation }
+        return state.response
+      }
+      if let ready { continuation.resume(returning: ready) }
+    }
+  }
+
+  /// The client goes.
+  func cancel() {
+    let bodies = state.withLock { state in
+      defer { state.onCancel = [] }
+      return state.onCancel
+    }
+    for body in bodies { body() }
+  }
+
+  var answers: Int { state.withLock { $0.answers } }
+}
+
+/// A response, its body read by somebody else's JSON parser.
+struct Answer {
+  let status: Int
+  let fields: ResponseFields
+  let body: [UInt8]
+
+  init(_ response: Response) {
+    status = response.status.code
+    fields = response.fields
+    body = response.body
+  }
+
+  var text: String { String(decoding: body, as: UTF8.self) }
+
+  var json: [String: Any] {
+    (try? JSONSerialization.jsonObject(with: Data(body))) as? [String: Any] ?? [:]
+  }
+
+  /// The problem's slug.
+  var problem: String? { (json["type"] as? String)?.components(separatedBy: ":").last }
+
+  var pointer: String? { json["pointer"] as? String }
+  var offset: Int? { json["offset"] as? Int }
+
+  /// The output's numbers, whatever its form.
+  var output: [Float] { Self.floats(json["output"]) }
+
+  func activation(_ name: String) -> [Float] { Self.floats((json["activations"] as? [String: Any])?[name]) }
+
+  /// The body without its timing, which differs from one time to the next.
+  var untimed: String { text.components(separatedBy: ",\"timing\":")[0] }
+
+  /// Dimensions of a nested array, or those that a flat or base64 tensor declares.
+  static func shape(_ value: Any?) -> [Int] {
+    if let object = value as? [String: Any] { return object["shape"] as? [Int] ?? [] }
+    guard let array = value as? [Any] else { return [] }
+    return [array.count] + shape(array.first)
+  }
+
+  static func floats(_ value: Any?) -> [Float] {
+    switch value {
+    case let number as NSNumber: return [number.floatValue]
+    case let array as [Any]: return array.flatMap(floats)
+    case let object as [String: Any]:
+      if let data = object["data"] { return floats(data) }
+      guard let text = object["base64"] as? String, let data = Data(base64Encoded: text) else { return [] }
+      return decoded(Array(data), object["datatype"] as? String ?? "")
+    default: return []
+    }
+  }
+
+  private static func decoded(_ bytes: [UInt8], _ datatype: String) -> [Float] {
+    func words(_ width: Int) -> [UInt32] {
+      stride(from: 0, to: bytes.count, by: width).map { start in
+        (0..<width).reduce(0) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) }
+      }
+    }
+    switch datatype {
+    case "FP32": return words(4).map { Float(bitPattern: $0) }
+    case "FP16": return words(2).map { Float(Float16(bitPattern: UInt16($0))) }
+    case "BF16": return words(2).map { Float(bitPattern: $0 << 16) }
+    default: return []
+    }
+  }
+}
