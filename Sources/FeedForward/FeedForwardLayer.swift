@@ -141,7 +141,7 @@ package struct ActivationOutputs {
 
 extension LayerWeights {
   /// Whether the shapes make a layer; the gate projection decides what the others must be.
-  func validate() throws(LayerError) {
+  package func validate() throws(LayerError) {
     let (dFF, dIn) = (gateProj.rows, gateProj.columns)
     guard dFF > 0, dIn > 0 else { throw .empty(.gateProj) }
     guard upProj.rows == dFF, upProj.columns == dIn else {
