@@ -1,4 +1,4 @@
-// AVX-512: tiles of 12 rows × 32 outputs in 24 of the 32 registers; 6 × 64 and 3 × 128 for fewer rows.
+// AVX-512: tiles of up to 12 rows × 32 outputs in 24 of the 32 registers.
 
 #if defined(__x86_64__)
 
@@ -10,22 +10,10 @@
 #define TILE_ROWS 12
 #include "VectorTile.h"
 
-TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6)
-TILE(1, 7) TILE(1, 8) TILE(1, 9) TILE(1, 10) TILE(1, 11) TILE(1, 12)
-TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(2, 5) TILE(2, 6)
-TILE(4, 1) TILE(4, 2) TILE(4, 3)
+TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 
-static void tile(
-    size_t width, size_t rows, const float *x, const float *w, size_t w_step, size_t terms, float *totals,
-    size_t totals_step, int first, const char *ahead, size_t ahead_step) {
-  static tile_function *const tiles[][TILE_ROWS] = {
-      {tile_1x1, tile_1x2, tile_1x3, tile_1x4, tile_1x5, tile_1x6, tile_1x7, tile_1x8, tile_1x9, tile_1x10, tile_1x11,
-       tile_1x12},
-      {tile_2x1, tile_2x2, tile_2x3, tile_2x4, tile_2x5, tile_2x6},
-      {tile_4x1, tile_4x2, tile_4x3},
-  };
-  tiles[width / 2][rows - 1](x, w, w_step, terms, totals, totals_step, first, ahead, ahead_step);
-}
+static tile_function *const tiles[TILE_ROWS] = {tile_1, tile_2, tile_3, tile_4,  tile_5,  tile_6,
+                                                tile_7, tile_8, tile_9, tile_10, tile_11, tile_12};
 
 #include "PanelLoops.h"
 

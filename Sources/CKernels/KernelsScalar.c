@@ -7,17 +7,21 @@
 #define TILE_ROWS 1
 #include "GateMath.h"
 
-// totals[32] (+)= Σ_k x[k]·w[k][32]; one row, one panel.
-static void tile(
-    size_t width, size_t rows, const float *x, const float *w, size_t w_step, size_t terms, float *totals,
-    size_t totals_step, int first, const char *ahead, size_t ahead_step) {
-  (void)width, (void)rows, (void)w_step, (void)totals_step, (void)ahead, (void)ahead_step;
+typedef void tile_function(
+    const float *x, const float *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step);
+
+// totals[32] (+)= Σ_k x[k]·w[k][32]
+static void tile_1(
+    const float *x, const float *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
+  (void)ahead, (void)ahead_step;
   for (size_t c = 0; c < FFN_PANEL_COLUMNS; c++) {
     float sum = 0;
     for (size_t k = 0; k < terms; k++) sum = __builtin_fmaf(x[k], w[k * FFN_PANEL_COLUMNS + c], sum);
     totals[c] = first ? sum : totals[c] + sum;
   }
 }
+
+static tile_function *const tiles[TILE_ROWS] = {tile_1};
 
 #include "PanelLoops.h"
 

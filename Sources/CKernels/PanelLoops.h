@@ -1,20 +1,15 @@
 #pragma once
 
-// The loops around a kernel set's tile, the same for all of them. The including file defines LANES, TILE_ROWS and
+// The loops around a kernel set's tiles, the same for all of them. The including file defines LANES, TILE_ROWS and
 //
-//   tile(width, rows, x, w, w_step, terms, totals, totals_step, first, ahead, ahead_step)
+//   tiles[rows - 1](x, w, terms, totals, first, ahead, ahead_step)
 //
-// which adds the block sums of `rows` rows and `width` panels to the totals, or sets them where it is the first block.
+// which adds the block sums of `rows` rows and one panel to the totals, or sets them where it is the first block, and
+// prefetches two cache lines at `ahead`, which moves on by `ahead_step` bytes with each term.
 
 #include "GateMath.h"
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
-// How many panels one tile of `rows` rows spans at once: as many as leave every sum in a register.
-static inline size_t tile_width(size_t rows, size_t panels) {
-  if (rows * 4 <= TILE_ROWS && panels >= 4) return 4;
-  return rows * 2 <= TILE_ROWS && panels >= 2 ? 2 : 1;
-}
 
 // totals[p][row][32] = x·wᵀ for panels first_panel + p of one group, p < count.
 //
@@ -24,31 +19,29 @@ static inline size_t tile_width(size_t rows, size_t panels) {
 static void sum_panels(
     const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, size_t end_panel,
     float *totals) {
-  size_t rows = x->rows, tiles = ffn_ceil_div(rows, TILE_ROWS);
-  size_t small = rows / tiles, large_tiles = rows % tiles;
-  size_t totals_step = rows * FFN_PANEL_COLUMNS, blocks = ffn_ceil_div(panels->terms, FFN_BLOCK_TERMS);
+  size_t rows = x->rows, tile_count = ffn_ceil_div(rows, TILE_ROWS);
+  size_t tile_rows = rows / tile_count, larger_tiles = rows % tile_count;
+  size_t ahead_step = ffn_ceil_div(FFN_PANEL_COLUMNS * sizeof(float), tile_count);
+  size_t blocks = ffn_ceil_div(panels->terms, FFN_BLOCK_TERMS);
   for (size_t block = 0; block < blocks; block++) {
     size_t terms = smaller(panels->terms - block * FFN_BLOCK_TERMS, FFN_BLOCK_TERMS);
     const float *w = panels->weights + ffn_panel_block(first_panel, panels->panels, block, panels->terms);
     const float *x_block = x->base + block * x->block_step;
-    for (size_t p = 0, width; p < count; p += width) {
-      width = tiles == 1 ? tile_width(rows, count - p) : 1;
-      const float *panel = w + p * terms * FFN_PANEL_COLUMNS, *ahead = panel;
-      if (p + width < count) {
-        ahead = panel + width * terms * FFN_PANEL_COLUMNS;
+    for (size_t p = 0; p < count; p++, w += terms * FFN_PANEL_COLUMNS) {
+      const float *next = w;
+      if (p + 1 < count) {
+        next = w + terms * FFN_PANEL_COLUMNS;
       } else if (block + 1 < blocks) {
-        ahead = panels->weights + ffn_panel_block(first_panel, panels->panels, block + 1, panels->terms);
+        next = panels->weights + ffn_panel_block(first_panel, panels->panels, block + 1, panels->terms);
       } else if (first_panel + count < end_panel) {
-        ahead = panels->weights + ffn_panel_block(first_panel + count, panels->panels, 0, panels->terms);
+        next = panels->weights + ffn_panel_block(first_panel + count, panels->panels, 0, panels->terms);
       }
-      size_t ahead_step = ffn_ceil_div(width * FFN_PANEL_COLUMNS * sizeof(float), tiles);
-      const char *ahead_bytes = (const char *)ahead;
-      for (size_t t = 0, row = 0; t < tiles; t++) {
-        size_t tile_rows = small + (t < large_tiles);
-        tile(width, tile_rows, x_block + row * FFN_BLOCK_STRIDE, panel, terms * FFN_PANEL_COLUMNS, terms,
-             totals + p * totals_step + row * FFN_PANEL_COLUMNS, totals_step, block == 0, ahead_bytes, ahead_step);
-        row += tile_rows;
-        ahead_bytes += ahead_step * terms;
+      const char *ahead = (const char *)next;
+      for (size_t t = 0, row = 0, height; t < tile_count; t++, row += height, ahead += ahead_step * terms) {
+        height = tile_rows + (t < larger_tiles);
+        tiles[height - 1](
+            x_block + row * FFN_BLOCK_STRIDE, w, terms, totals + (p * rows + row) * FFN_PANEL_COLUMNS, block == 0,
+            ahead, ahead_step);
       }
     }
   }
