@@ -1,1 +1,49 @@
 #pragma once
+
+#include <stdint.h>
+#include <sys/epoll.h>
+
+struct sockaddr;
+
+// Linux calls and constants that Swift's Glibc module leaves out: epoll, eventfd, timerfd, accept4, and the options of
+// TCP. Each function is one syscall, with its errno; the caller repeats it on EINTR.
+
+static const uint32_t csystem_epoll_in = EPOLLIN;
+static const uint32_t csystem_epoll_out = EPOLLOUT;
+static const uint32_t csystem_epoll_rdhup = EPOLLRDHUP;
+static const uint32_t csystem_epoll_hup = EPOLLHUP;
+static const uint32_t csystem_epoll_err = EPOLLERR;
+static const uint32_t csystem_epoll_edge = EPOLLET;
+
+/// A new epoll set, closed on exec.
+int csystem_epoll_create(void);
+
+/// Watches `descriptor`; its events carry `token`.
+int csystem_epoll_add(int set, int descriptor, uint32_t interest, uint64_t token);
+
+/// Changes what is watched of `descriptor`.
+int csystem_epoll_modify(int set, int descriptor, uint32_t interest, uint64_t token);
+
+/// A non-blocking counter to wake a set with, closed on exec.
+int csystem_event_create(void);
+
+/// Makes the counter readable.
+int csystem_event_signal(int event);
+
+/// A non-blocking timer on CLOCK_MONOTONIC, closed on exec.
+int csystem_timer_create(void);
+
+/// Fires once at `nanoseconds` of CLOCK_MONOTONIC; 0 disarms.
+int csystem_timer_set(int timer, uint64_t nanoseconds);
+
+/// A connection that waits at `listener`, non-blocking and closed on exec.
+int csystem_accept(int listener, struct sockaddr *address, unsigned *length);
+
+/// A stream socket, non-blocking and closed on exec.
+int csystem_stream_socket(int family);
+
+/// Turns Nagle's algorithm off, so that the last part of an answer isn't held back.
+int csystem_set_no_delay(int descriptor);
+
+/// Keeps an IPv6 listener off IPv4: each address means what it says.
+int csystem_set_v6_only(int descriptor);

@@ -1,0 +1,116 @@
+internal import CSystem
+internal import Glibc
+internal import HTTP1
+
+/// Takes connections from the listeners and deals them out to the shards in turn.
+///
+/// It lives in one shard's loop: what accepting costs is little beside one request, and the caps and the pauses are in
+/// one place.
+final class Acceptor {
+  /// What one try to accept came to.
+  private enum Attempt {
+    case connection(Int32, SocketAddress)
+    case noneWaits
+    /// The process or the kernel is out of descriptors or memory.
+    case exhausted
+  }
+
+  private let listeners: [Listener]
+  private let ledger: ConnectionLedger
+  private let shards: [Mailbox]
+  private let refusal: @Sendable (ServerFailure) -> Response
+  private var nextShard = 0
+  private(set) var isPaused = false
+
+  /// A turn leaves further connections for the next one, so that a flood doesn't keep requests waiting.
+  private static let connectionsPerTurn = 64
+
+  /// - Parameter refusal: the answer for a client whose address has too many connections.
+  init(
+    listeners: [Listener], ledger: ConnectionLedger, shards: [Mailbox],
+    refusal: @escaping @Sendable (ServerFailure) -> Response
+  ) {
+    self.listeners = listeners
+    self.ledger = ledger
+    self.shards = shards
+    self.refusal = refusal
+  }
+
+  func begin(in pollSet: borrowing PollSet) throws(Errno) {
+    for (index, listener) in listeners.enumerated() {
+      try pollSet.add(listener: listener.descriptor.number, index: index)
+    }
+  }
+
+  /// Accepts what waits at a listener.
+  ///
+  /// - Returns: false where accepting has to pause for want of descriptors.
+  func accept(at index: Int, atMost limit: Int = connectionsPerTurn) -> Bool {
+    for _ in 0..<limit {
+      guard !isPaused, ledger.hasRoom() else { return false }
+      switch attempt(listeners[index].descriptor.number) {
+      case .connection(let socket, let peer): deal(socket, peer)
+      case .noneWaits: return true
+      case .exhausted: return false
+      }
+    }
+    return true
+  }
+
+  func pause(in pollSet: borrowing PollSet) { setPaused(true, in: pollSet) }
+
+  func resume(in pollSet: borrowing PollSet) { setPaused(false, in: pollSet) }
+
+  /// Accepts everything that has come before the listeners close.
+  func acceptLast() {
+    guard !isPaused else { return }
+    for index in listeners.indices { _ = accept(at: index, atMost: .max) }
+  }
+
+  private func setPaused(_ paused: Bool, in pollSet: borrowing PollSet) {
+    guard paused != isPaused else { return }
+    isPaused = paused
+    for (index, listener) in listeners.enumerated() {
+      pollSet.set(listener: listener.descriptor.number, index: index, isWatched: !paused)
+    }
+  }
+
+  private func deal(_ socket: Int32, _ peer: SocketAddress) {
+    guard ledger.enter(peer) else {
+      // Best effort, without a place in any table: the flood that this guards against must cost nothing.
+      var bytes: [UInt8] = []
+      let framing = ResponseEncoder.Framing(connection: .close, omitsContent: false)
+      ResponseEncoder.append(refusal(.tooManyConnections), framing, date: [], to: &bytes)
+      bytes.withUnsafeBytes { _ = Socket.send(socket, $0) }
+      Socket.endSending(socket)
+      close(socket)
+      return
+    }
+    if !peer.isUnix { csystem_set_no_delay(socket) }
+    shards[nextShard].post(.adopt(socket: socket, peer: peer))
+    nextShard = (nextShard + 1) % shards.count
+  }
+
+  private func attempt(_ listener: Int32) -> Attempt {
+    var storage = sockaddr_storage()
+    while true {
+      var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+      do throws(Errno) {
+        let socket = try retryingInterrupts {
+          withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { csystem_accept(listener, $0, &length) }
+          }
+        }
+        return .connection(socket, SocketAddress(storage, length: length))
+      } catch {
+        switch error.code {
+        case EAGAIN, EWOULDBLOCK: return .noneWaits
+        // Errors of a connection that died in the backlog, and of the network that it came by: on to the next.
+        case ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH: continue
+        // EMFILE, ENFILE, ENOBUFS, ENOMEM.
+        default: return .exhausted
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,93 @@
+package import HTTP1
+internal import Synchronization
+
+/// One request's answer, given once, from any thread.
+///
+/// Answers of one connection leave in the order of its requests, whatever order they are given in. Letting go of an
+/// exchange without an answer is answered with `ServerFailure.unanswered`, so that no connection waits for ever.
+package final class Exchange: Sendable {
+  private enum State {
+    case open(onCancel: [@Sendable () -> Void])
+    case answered
+    case cancelled
+  }
+
+  private let state = Mutex(State.open(onCancel: []))
+  private let mailbox: Mailbox
+  private let place: Place
+
+  /// Whose answer it is.
+  struct Place: Sendable {
+    let connection: ConnectionID
+    let request: ExchangeID
+  }
+
+  init(place: Place, mailbox: Mailbox) {
+    self.place = place
+    self.mailbox = mailbox
+  }
+
+  deinit { give(.missing) }
+
+  /// Answers. Nothing happens where the request is answered already or the client has gone.
+  package func respond(_ response: Response) { give(.ready(response)) }
+
+  /// Answers with what `make` returns, called on the connection's I/O queue, where it must not take long.
+  package func respond(onQueue make: @escaping @Sendable () -> Response) { give(.deferred(make)) }
+
+  /// Whether the client has gone, or been given up, before its answer.
+  package var isCancelled: Bool {
+    state.withLock { state in
+      if case .cancelled = state { true } else { false }
+    }
+  }
+
+  /// Whether it is neither answered nor cancelled.
+  var isOpen: Bool {
+    state.withLock { state in
+      if case .open = state { true } else { false }
+    }
+  }
+
+  /// Calls `body` when the client goes before the answer; at once if it has.
+  ///
+  /// The call comes on the connection's I/O queue and must not block.
+  package func onCancel(_ body: @escaping @Sendable () -> Void) {
+    let isTooLate = state.withLock { state in
+      switch state {
+      case .open(let bodies):
+        state = .open(onCancel: bodies + [body])
+        return false
+      case .answered: return false
+      case .cancelled: return true
+      }
+    }
+    if isTooLate { body() }
+  }
+
+  /// Tells whoever computes the answer that nobody waits for it.
+  func cancel() {
+    let bodies = state.withLock { state -> [@Sendable () -> Void] in
+      guard case .open(let bodies) = state else { return [] }
+      state = .cancelled
+      return bodies
+    }
+    for body in bodies { body() }
+  }
+
+  private func give(_ answer: Answer) {
+    let isFirst = state.withLock { state in
+      guard case .open = state else { return false }
+      state = .answered
+      return true
+    }
+    if isFirst { mailbox.post(.answer(place, answer)) }
+  }
+}
+
+/// What a handler gave for a request.
+enum Answer: Sendable {
+  case ready(Response)
+  case deferred(@Sendable () -> Response)
+  case missing
+}

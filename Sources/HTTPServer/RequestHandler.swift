@@ -1,0 +1,73 @@
+package import HTTP1
+
+/// What the server does with requests: three closures, called on the I/O queue of the connection's shard. None may
+/// block, or the shard's other connections wait.
+package struct RequestHandler: Sendable {
+  /// Decides on the head, before any of the body is read.
+  package var admit: @Sendable (RequestHead, ConnectionInfo) -> Admission
+  /// Takes a request whose body is complete. The exchange is answered from any thread, now or later.
+  package var handle: @Sendable (Request, Exchange) -> Void
+  /// Words what the server itself has to answer.
+  package var failure: @Sendable (ServerFailure) -> Response
+
+  package init(
+    admit: @escaping @Sendable (RequestHead, ConnectionInfo) -> Admission,
+    handle: @escaping @Sendable (Request, Exchange) -> Void,
+    failure: @escaping @Sendable (ServerFailure) -> Response
+  ) {
+    self.admit = admit
+    self.handle = handle
+    self.failure = failure
+  }
+}
+
+/// The verdict on a request's head.
+package enum Admission: Sendable {
+  /// The body may come, up to so many bytes.
+  case accept(bodyBytesLimit: Int)
+  /// The answer is this one. A body that is still to come isn't read: the connection closes after the answer.
+  case reject(Response)
+}
+
+/// A whole request.
+package struct Request: Sendable {
+  package let head: RequestHead
+  package var body: [UInt8]
+  /// Monotonic nanoseconds at which its first byte was read.
+  package let receivedAt: UInt64
+  /// Monotonic nanoseconds at which its last byte was read.
+  package let completedAt: UInt64
+  package let connection: ConnectionInfo
+}
+
+/// Who is at the other end of a connection.
+package struct ConnectionInfo: Sendable {
+  package let peer: SocketAddress
+}
+
+/// Why the server answers by itself.
+package enum ServerFailure: Error, Equatable, Sendable {
+  /// The message breaks HTTP or a limit; the error knows its status.
+  case malformed(ProtocolError)
+  /// The client took too long over the rest of its request: 408.
+  case requestTimeout
+  /// The answer wasn't there in time: 504.
+  case answerTimeout
+  /// The handler let go of the exchange without an answer: 500.
+  case unanswered
+  /// The client's address has as many connections as it may: 503 or 429.
+  case tooManyConnections
+}
+
+extension ServerFailure {
+  /// The status of the answer.
+  package var status: Status {
+    switch self {
+    case .malformed(let error): error.status
+    case .requestTimeout: .requestTimeout
+    case .answerTimeout: .gatewayTimeout
+    case .unanswered: .internalServerError
+    case .tooManyConnections: .serviceUnavailable
+    }
+  }
+}

@@ -1,0 +1,53 @@
+package import HTTP1
+
+/// What a server listens at, and how much of anything it gives to a client.
+package struct ServerConfiguration: Sendable {
+  package var addresses: [ListenAddress]
+  /// I/O queues, each with an epoll set and a share of the connections. One serves some 100,000 small requests a
+  /// second; more pay where the I/O itself, TLS above all, needs more than a core.
+  package var shards = 1
+  /// Connections that may wait to be accepted; the kernel cuts it to `net.core.somaxconn`.
+  package var backlog: Int32 = 4096
+  /// Lengths of a message's parts.
+  package var limits = Limits()
+  package var capacity = Capacity()
+  package var timeouts = Timeouts()
+
+  package init(addresses: [ListenAddress]) { self.addresses = addresses }
+
+  /// Caps on what is held at a time.
+  package struct Capacity: Sendable {
+    /// Open connections; beyond it, new ones wait in the backlog until one closes.
+    package var connections = 20_000
+    /// Open connections of one client address, but for Unix sockets; one more is answered
+    /// `ServerFailure.tooManyConnections` and closed.
+    package var connectionsPerAddress = Int.max
+    /// Answer bytes that a client has not taken yet; over it, nothing more is read of its connection.
+    package var unsentBytes = 1 << 20
+
+    package init() {}
+  }
+
+  /// How long a client may take. The cost of a connection without one is a store a request.
+  package struct Timeouts: Sendable {
+    /// From the first byte of a head to its end; from accepting to the first byte too.
+    package var head = Duration.seconds(10)
+    /// For each 64 KiB of a body: a slower client is cut off however it spreads its bytes.
+    package var body = Duration.seconds(20)
+    /// Between an answer and the next request.
+    package var idle = Duration.seconds(75)
+    /// For each 64 KiB of answers that the client takes.
+    package var write = Duration.seconds(20)
+    /// From the first byte of a request to the last byte of its answer.
+    package var total = Duration.seconds(300)
+    /// From accepting to the end of the TLS handshake.
+    package var handshake = Duration.seconds(10)
+    /// How long a closing connection goes on reading, so that the client gets to read the last answer
+    /// (RFC 9112, 9.6).
+    package var linger = Duration.seconds(2)
+    /// How long `shutdown` waits for requests in flight.
+    package var drain = Duration.seconds(30)
+
+    package init() {}
+  }
+}
