@@ -18,7 +18,7 @@ struct HeaderEntries {
   private(set) var flaw: SafetensorsError?
 
   /// Reads the whole object; nothing but white space may surround it.
-  init(parsing json: UnsafeBufferPointer<UInt8>) throws(JSONError) {
+  init(parsing json: [UInt8]) throws(JSONError) {
     self = try JSONReader.read(json) { (reader) throws(JSONError) in
       var entries = HeaderEntries()
       try entries.read(&reader)

@@ -129,7 +129,8 @@ struct LayerAssembly {
     if !types.contains(type) { types.append(type) }
     if !files.contains(where: { $0 === stored.file }) { files.append(stored.file) }
     bytes += stored.description.bytes.count
-    // Not empty, so there is an address; and the range lies within the file by the header's checks.
+    // Unsafe: the view outlives this call, and the layer that gets it keeps the mapping. There is an address, as the
+    // tensor is not empty; its range lies within the file by the header's checks.
     return (stored.file.bytes.baseAddress! + stored.description.bytes.lowerBound, type, shape)
   }
 

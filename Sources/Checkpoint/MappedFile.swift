@@ -1,8 +1,4 @@
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
+import Glibc
 
 /// A whole file, mapped once and read in place for the object's life.
 ///
@@ -14,7 +10,7 @@
 package final class MappedFile: Sendable {
   private let file: ReadOnlyFile
   /// `nil` for an empty file, which cannot be mapped.
-  // Unsafe only for the compiler's lack of knowledge: the mapping is read-only and lasts as long as the object.
+  // Unsafe: a pointer, which the compiler cannot know to be read-only and to last as long as the object.
   private nonisolated(unsafe) let base: UnsafeRawPointer?
 
   package var path: String { file.path }

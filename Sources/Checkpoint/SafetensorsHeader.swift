@@ -1,5 +1,3 @@
-import TensorCoding
-
 /// What a safetensors file says about itself, believed only after every statement has been checked.
 ///
 /// The layout: 8 bytes, the header's length N as a little-endian u64; N bytes of JSON, white space around it allowed;
@@ -62,10 +60,9 @@ package struct SafetensorsHeader: Sendable, Equatable {
       throw .headerBeyondFile(length: length, fileSize: start.count)
     }
     dataStart = Self.prefixBytes + length
-    let json = start[Self.prefixBytes..<dataStart]
     let entries: HeaderEntries
     do {
-      entries = try json.withUnsafeBufferPointer { (json) throws(JSONError) in try HeaderEntries(parsing: json) }
+      entries = try HeaderEntries(parsing: Array(start[Self.prefixBytes..<dataStart]))
     } catch {
       throw .malformedHeader(error)
     }

@@ -1,8 +1,4 @@
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
+import Glibc
 
 /// Where a checkpoint's weights and its configuration stand, from the one path that the user gives.
 struct WeightLocation: Sendable, Equatable {
