@@ -1,3 +1,4 @@
+package import Checkpoint
 package import FeedForward
 
 /// What is served: models by name, the first of them the default. A value that never changes; a request looks its layer
@@ -69,6 +70,8 @@ package enum CatalogError: Error, Equatable {
   /// Empty, or with a slash.
   case invalidName(String)
   case layer(model: String, layer: String, LayerError)
+  /// A file was cut short after it was opened.
+  case checkpoint(model: String, CheckpointError)
 }
 
 extension CatalogError: CustomStringConvertible {
@@ -78,6 +81,7 @@ extension CatalogError: CustomStringConvertible {
     case .duplicateModel(let name): "two models have the name \"\(name)\""
     case .invalidName(let name): "\"\(name)\" cannot be a model's name: a name is not empty and holds no slash"
     case .layer(let model, let layer, let error): "model \"\(model)\", layer \"\(layer)\": \(error)"
+    case .checkpoint(let model, let error): "model \"\(model)\": \(error)"
     }
   }
 }
