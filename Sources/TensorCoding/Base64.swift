@@ -5,12 +5,21 @@
 package enum Base64 {
   private static let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-  /// By character: its six bits, or 0xFF.
-  private static let values: InlineArray<256, UInt8> = {
-    var values = InlineArray<256, UInt8>(repeating: 0xFF)
-    for index in 0..<64 { values[Int(alphabet.utf8Start[index])] = UInt8(index) }
-    return values
+  /// What a character adds to its group of three bytes, the first one lowest: 256 entries for each of the four places
+  /// it can have; `outside` for those that are not in the alphabet.
+  private static let contributions: [UInt32] = {
+    var contributions = [UInt32](repeating: outside, count: 4 * 256)
+    for sextet: UInt32 in 0..<64 {
+      let character = Int(alphabet.utf8Start[Int(sextet)])
+      contributions[character] = sextet << 2
+      contributions[256 + character] = sextet >> 4 | (sextet & 0x0F) << 12
+      contributions[512 + character] = (sextet >> 2) << 8 | (sextet & 0x03) << 22
+      contributions[768 + character] = sextet << 16
+    }
+    return contributions
   }()
+
+  private static let outside: UInt32 = 1 << 24
 
   /// Characters that `count` bytes become.
   package static func encodedCount(_ count: Int) -> Int { (count + 2) / 3 * 4 }
@@ -32,42 +41,35 @@ package enum Base64 {
   /// - Precondition: `decodedCount(text)` is not nil.
   package static func decode(_ text: UnsafeBufferPointer<UInt8>, into bytes: UnsafeMutableRawPointer) -> Int? {
     let count = decodedCount(text)!
-    let values = values
-    let groups = count / 3
-    var output = bytes
-    for group in 0..<groups {
-      var joined: UInt32 = 0
-      var wrong: UInt8 = 0
-      for index in 4 * group..<4 * group + 4 {
-        let value = values[Int(text[index])]
-        wrong |= value
-        joined = joined << 6 | UInt32(value & 0x3F)
+    return contributions.withUnsafeBufferPointer { contributions in
+      var group = 0
+      // Four bytes are stored for three, while there is room for the fourth.
+      while 3 * group + 4 <= count {
+        let joined =
+          contributions[Int(text[4 * group])] | contributions[256 + Int(text[4 * group + 1])]
+          | contributions[512 + Int(text[4 * group + 2])] | contributions[768 + Int(text[4 * group + 3])]
+        guard joined < outside else { break }
+        bytes.storeBytes(of: joined.littleEndian, toByteOffset: 3 * group, as: UInt32.self)
+        group += 1
       }
-      guard wrong < 0x40 else {
-        return (4 * group..<4 * group + 4).first { values[Int(text[$0])] == 0xFF }
+      // The last group, with its padding, or the one that is wrong.
+      while 3 * group < count {
+        let length = min(count - 3 * group, 3)
+        var joined: UInt32 = 0
+        for place in 0...length {
+          joined |= contributions[256 * place + Int(text[4 * group + place])]
+          guard joined < outside else { return 4 * group + place }
+        }
+        // The bits of a padded group's last character that belong to no byte.
+        guard joined >> UInt32(8 * length) == 0 else { return 4 * group + length }
+        for index in 0..<length {
+          bytes.storeBytes(
+            of: UInt8(truncatingIfNeeded: joined >> UInt32(8 * index)), toByteOffset: 3 * group + index, as: UInt8.self)
+        }
+        group += 1
       }
-      output.storeBytes(of: UInt8(truncatingIfNeeded: joined >> 16), as: UInt8.self)
-      output.storeBytes(of: UInt8(truncatingIfNeeded: joined >> 8), toByteOffset: 1, as: UInt8.self)
-      output.storeBytes(of: UInt8(truncatingIfNeeded: joined), toByteOffset: 2, as: UInt8.self)
-      output += 3
+      return nil
     }
-    let rest = count - 3 * groups
-    guard rest > 0 else { return nil }
-    // A last group with padding: `rest` bytes in `rest` + 1 characters, whose surplus bits are zero.
-    var joined: UInt32 = 0
-    for index in 4 * groups...4 * groups + rest {
-      let value = values[Int(text[index])]
-      guard value != 0xFF else { return index }
-      joined = joined << 6 | UInt32(value)
-    }
-    let surplus = UInt32(rest == 1 ? 4 : 2)
-    guard joined & (1 << surplus - 1) == 0 else { return 4 * groups + rest }
-    joined >>= surplus
-    for index in 0..<rest {
-      output.storeBytes(
-        of: UInt8(truncatingIfNeeded: joined >> UInt32(8 * (rest - 1 - index))), toByteOffset: index, as: UInt8.self)
-    }
-    return nil
   }
 
   /// Writes exactly `encodedCount(count)` characters.

@@ -45,7 +45,7 @@ enum DecimalScanner {
     let firstDigits = first.leadingDigits
     guard firstDigits > 0 else { return nil }
     let second = DigitWord(at: p + 8)
-    let secondDigits = firstDigits == 8 ? second.leadingDigits : 0
+    let secondDigits = second.leadingDigits(after: first)
     var fraction = firstDigits + secondDigits
     significand =
       significand &* PowersOfTen.integers[fraction]
@@ -81,12 +81,22 @@ struct DigitWord {
     bits = UInt64(littleEndian: word) ^ 0x3030_3030_3030_3030
   }
 
+  /// The highest bit of each byte that is no digit, up to the first of them; bytes behind it may have it or not.
+  @inline(__always)
+  private var others: UInt64 {
+    // 0…9 + 0x76 stays below 0x80, anything else reaches it or has it; a carry only disturbs the bytes behind.
+    ((bits &+ 0x7676_7676_7676_7676) | bits) & 0x8080_8080_8080_8080
+  }
+
   /// How many of the bytes are digits before the first that is none.
   @inline(__always)
-  var leadingDigits: Int {
-    // 0…9 + 0x76 stays below 0x80, anything else reaches it or has it; a carry only disturbs the bytes behind.
-    let others = ((bits &+ 0x7676_7676_7676_7676) | bits) & 0x8080_8080_8080_8080
-    return others.trailingZeroBitCount >> 3
+  var leadingDigits: Int { others.trailingZeroBitCount >> 3 }
+
+  /// The same if `word`, the one before, is all digits, else 0; without a branch.
+  @inline(__always)
+  func leadingDigits(after word: DigitWord) -> Int {
+    let ended: UInt64 = word.others == 0 ? 0 : 0x80
+    return (others | ended).trailingZeroBitCount >> 3
   }
 
   /// The number that the first `count` bytes, all digits, spell: digits join in pairs, pairs in fours, fours in one.

@@ -22,14 +22,14 @@ struct JSONText {
     let storage = FloatStorage(capacity: count)
     let wrong: Int?
     if datatype == .fp32 {
-      wrong = Base64.decode(content, into: UnsafeMutableRawPointer(storage.mutableAddress))
-      BinaryFloats.decode(
-        UnsafeRawPointer(storage.mutableAddress), count: count, as: .fp32, into: storage.mutableAddress)
+      let bytes = UnsafeMutableRawPointer(storage.mutableAddress)
+      wrong = Base64.decode(content, into: bytes)
+      // In place, which is nothing to do where the host is little-endian itself.
+      if 1.littleEndian != 1 { BinaryFloats.decode(bytes, count: count, as: .fp32, into: storage.mutableAddress) }
     } else {
       wrong = withUnsafeTemporaryAllocation(byteCount: expected, alignment: 8) { bytes in
         let wrong = Base64.decode(content, into: bytes.baseAddress!)
-        BinaryFloats.decode(
-          UnsafeRawPointer(bytes.baseAddress!), count: count, as: datatype, into: storage.mutableAddress)
+        BinaryFloats.decode(bytes.baseAddress!, count: count, as: datatype, into: storage.mutableAddress)
         return wrong
       }
     }

@@ -33,6 +33,7 @@ extension JSONReader {
     var p = position
     var next = sink.next
     let stop = next + sink.room
+    let end = end
     defer {
       position = p
       sink.advance(to: next)
