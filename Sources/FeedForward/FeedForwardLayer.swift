@@ -63,23 +63,43 @@ package final class FeedForwardLayer: Sendable {
   ///   - output: `[rows, dOut]`, row-major; fully overwritten, must not overlap `input`.
   ///   - activations: where the layer's inner values go as well, if anywhere.
   ///   - workspace: scratch of the calling worker; grows only if nobody reserved it before.
+  ///   - team: threads that may help where the layer is large enough to gain by it.
   /// - Complexity: `rows·dFF·(2·dIn + dOut)` multiply–adds; no allocation in a reserved workspace.
   package func forward(
     input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>,
-    activations: ActivationOutputs = ActivationOutputs(), workspace: Workspace
+    activations: ActivationOutputs = ActivationOutputs(), workspace: Workspace, team: Team? = nil
   ) {
     workspace.reserve(for: self, rows: rows)
-    for first in stride(from: 0, to: rows, by: Workspace.chunkRows) {
-      forwardChunk(
-        input: input + first * dIn, rows: min(Workspace.chunkRows, rows - first), output: output + first * dOut,
-        activations: activations.advanced(by: first * dFF), workspace: workspace)
+    guard let team else {
+      return forward(input, rows, output, activations, workspace, helpers: nil)
+    }
+    team.engaging(isWorthSplitting(rows: rows)) { helped in
+      forward(input, rows, output, activations, workspace, helpers: helped ? team : nil)
     }
   }
 
-  /// Two phases over panels: gate and up with the gate applied, then down. Each phase may be split at any panel.
+  /// Whether splitting gains more than waking a helper costs: from about 40 µs of one core's work on, at 200 GFLOP/s
+  /// of arithmetic and 50 GB/s of weights.
+  private func isWorthSplitting(rows: Int) -> Bool {
+    let multiplyAdds = rows * dFF * (2 * dIn + (hasDownProjection ? dOut : 0))
+    return max(multiplyAdds / 100, residentBytes / 50) > 40_000
+  }
+
+  private func forward(
+    _ input: UnsafePointer<Float>, _ rows: Int, _ output: UnsafeMutablePointer<Float>,
+    _ activations: ActivationOutputs, _ workspace: Workspace, helpers: Team?
+  ) {
+    for first in stride(from: 0, to: rows, by: Workspace.chunkRows) {
+      forwardChunk(
+        input: input + first * dIn, rows: min(Workspace.chunkRows, rows - first), output: output + first * dOut,
+        activations: activations.advanced(by: first * dFF), workspace: workspace, helpers: helpers)
+    }
+  }
+
+  /// Two phases over panels: gate and up with the gate applied, then down.
   private func forwardChunk(
     input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>, activations: ActivationOutputs,
-    workspace: Workspace
+    workspace: Workspace, helpers: Team?
   ) {
     let totals = workspace.totals!.base
     var first = ffn_gate_up()
@@ -90,19 +110,19 @@ package final class FeedForwardLayer: Sendable {
     first.b = gate.gateProjectionIsFirstOperand ? activations.up : activations.gate
     guard let down else {
       first.hidden = output
-      kernels.table.pointee.gate_up(&first, 0, gateUp.panels, totals)
+      kernels.run(first, helpers: helpers, totals: totals)
       activations.hidden?.update(from: output, count: rows * dFF)
       return
     }
     first.hidden = activations.hidden
     first.hidden_blocks = workspace.hiddenBlocks!.base
-    kernels.table.pointee.gate_up(&first, 0, gateUp.panels, totals)
+    kernels.run(first, helpers: helpers, totals: totals)
 
     var second = ffn_project()
     second.panels = down.kernelPanels
     second.x = ffn_rows(base: first.hidden_blocks, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
     second.y = output
-    kernels.table.pointee.project(&second, 0, down.panels, totals)
+    kernels.run(second, helpers: helpers, totals: totals)
   }
 
   /// The input in row blocks; a single row is already that.

@@ -28,11 +28,14 @@ package final class Workspace {
   package func reserve(for layer: FeedForwardLayer, rows: Int) {
     let rows = min(rows, Workspace.chunkRows)
     Workspace.grow(&inputBlocks, to: Workspace.blockFloats(rows: rows, terms: layer.dIn))
-    Workspace.grow(&totals, to: FFN_GROUP_PANELS * FFN_PANEL_COLUMNS * rows)
+    Workspace.grow(&totals, to: Workspace.totalsCount(rows: rows))
     if layer.hasDownProjection {
       Workspace.grow(&hiddenBlocks, to: Workspace.blockFloats(rows: rows, terms: layer.dFF))
     }
   }
+
+  /// Floats that the sums of `rows` rows in a group of panels take.
+  static func totalsCount(rows: Int) -> Int { FFN_GROUP_PANELS * FFN_PANEL_COLUMNS * rows }
 
   /// Floats of `rows` rows in blocks.
   private static func blockFloats(rows: Int, terms: Int) -> Int {

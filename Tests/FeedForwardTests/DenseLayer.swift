@@ -72,7 +72,9 @@ extension FeedForwardLayer {
     var hidden: [Float] = []
   }
 
-  func apply(to input: [Float], activations: Bool = false, workspace: Workspace = Workspace()) -> Result {
+  func apply(
+    to input: [Float], activations: Bool = false, workspace: Workspace = Workspace(), team: Team? = nil
+  ) -> Result {
     let rows = input.count / dIn
     let count = activations ? rows * dFF : 0
     // NaN where nothing has been written, so that a hole can't pass for a result.
@@ -88,7 +90,7 @@ extension FeedForwardLayer {
               activations: activations
                 ? ActivationOutputs(gate: gate.baseAddress, up: up.baseAddress, hidden: hidden.baseAddress)
                 : ActivationOutputs(),
-              workspace: workspace)
+              workspace: workspace, team: team)
           }
         }
       }

@@ -112,6 +112,15 @@ struct ffn_kernels {
 // past the last, which is the portable one.
 const struct ffn_kernels *ffn_available_kernels(size_t index);
 
+// Tells the processor that this thread is waiting for another.
+static inline void ffn_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 static inline size_t ffn_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // Floats of `panels` packed panels.

@@ -1,0 +1,48 @@
+internal import CKernels
+
+extension Kernels {
+  /// The first phase over all panels, with the helpers' help if there are any.
+  func run(_ job: ffn_gate_up, helpers: Team?, totals: UnsafeMutablePointer<Float>) {
+    var phase = PanelPhase(job: job, table: table, panels: job.panels.panels, threads: helpers?.threads)
+    guard let helpers else { return table.pointee.gate_up(&phase.job, 0, phase.panels, totals) }
+    helpers.run(chunks: phase.chunks, context: &phase, scratch: totals) { context, chunk, totals in
+      var phase = context.load(as: PanelPhase<ffn_gate_up>.self)
+      let panels = phase.panels(ofChunk: chunk)
+      phase.table.pointee.gate_up(&phase.job, panels.lowerBound, panels.upperBound, totals)
+    }
+  }
+
+  /// The second phase over all panels, with the helpers' help if there are any.
+  func run(_ job: ffn_project, helpers: Team?, totals: UnsafeMutablePointer<Float>) {
+    var phase = PanelPhase(job: job, table: table, panels: job.panels.panels, threads: helpers?.threads)
+    guard let helpers else { return table.pointee.project(&phase.job, 0, phase.panels, totals) }
+    helpers.run(chunks: phase.chunks, context: &phase, scratch: totals) { context, chunk, totals in
+      var phase = context.load(as: PanelPhase<ffn_project>.self)
+      let panels = phase.panels(ofChunk: chunk)
+      phase.table.pointee.project(&phase.job, panels.lowerBound, panels.upperBound, totals)
+    }
+  }
+}
+
+/// One phase cut into chunks of panels: whole groups where there are plenty, single panels where a team could not share
+/// them evenly otherwise.
+private struct PanelPhase<Job> {
+  var job: Job
+  let table: UnsafePointer<ffn_kernels>
+  let panels: Int
+  let chunkPanels: Int
+
+  init(job: Job, table: UnsafePointer<ffn_kernels>, panels: Int, threads: Int?) {
+    self.job = job
+    self.table = table
+    self.panels = panels
+    let fair = max(1, min(FFN_GROUP_PANELS, panels / (8 * (threads ?? 1))))
+    self.chunkPanels = max(fair, (panels + Team.chunksLimit - 1) / Team.chunksLimit)
+  }
+
+  var chunks: Int { (panels + chunkPanels - 1) / chunkPanels }
+
+  func panels(ofChunk chunk: Int) -> Range<Int> {
+    chunk * chunkPanels..<min(panels, (chunk + 1) * chunkPanels)
+  }
+}
