@@ -78,8 +78,19 @@ struct HeaderEntries {
 
   private static func readIntegers(_ reader: inout JSONReader) throws(JSONError) -> [Int] {
     var integers: [Int] = []
-    try reader.readArray { (reader, _) throws(JSONError) in integers.append(try reader.readInt()) }
+    try reader.readArray { (reader, _) throws(JSONError) in integers.append(try readInteger(&reader)) }
     return integers
+  }
+
+  /// An integer that is written as one: `2.0` and `-0` are no sizes to the format's own reader.
+  private static func readInteger(_ reader: inout JSONReader) throws(JSONError) -> Int {
+    _ = try reader.peek()
+    let start = reader.offset
+    let integer = try reader.readInt()
+    guard reader.offset - start == String(integer).utf8.count else {
+      throw .mismatch(pointer: "", .notAnInteger)
+    }
+    return integer
   }
 }
 

@@ -88,8 +88,11 @@ import Testing
       header: #"{"__metadata__":{"k":1}}"#,
       error: .malformedHeader(.mismatch(pointer: "/__metadata__/k", .kind(expected: .string, found: .number)))),
     Lie(
-      header: tensor(shape: "[2.5]"), data: 2,
+      header: tensor(shape: "[2.0]"), data: 2,
       error: .malformedHeader(.mismatch(pointer: "/a/shape/0", .notAnInteger))),
+    Lie(
+      header: tensor(offsets: "[-0,2]"), data: 2,
+      error: .malformedHeader(.mismatch(pointer: "/a/data_offsets/0", .notAnInteger))),
     Lie(
       header: tensor(offsets: "[0,18446744073709551616]"), data: 2,
       error: .malformedHeader(.mismatch(pointer: "/a/data_offsets/1", .outOfRange(.min ... .max)))),
