@@ -9,13 +9,26 @@ struct Family: Sendable {
   let stacks: [Stack]
   /// What may stand in front of a stack's template; one of them does.
   let roots: [String]
-  let projections: Projections
+  /// The first of these whose names are there; a model that was published twice has two.
+  let projections: [Projections]
   let activation: ActivationRule
   /// The configuration's member that is d_model.
   let dModel: String
   let dFF: WidthRule
   /// The member that says whether the projections have biases; without one the tensors alone say so.
   let bias: String?
+  /// Without it the layer would not be gated, or not be all there is.
+  var condition: Condition?
+
+  /// A member that decides whether a model of the family is served; one that is absent says nothing.
+  struct Condition: Sendable {
+    enum Value: Sendable { case boolean(Bool), integer(Int) }
+
+    let member: String
+    let value: Value
+    /// Why a model with another value is refused.
+    let otherwise: String
+  }
 
   /// One sequence of layers: `#` in the template stands for the number.
   struct Stack: Sendable {
@@ -48,6 +61,8 @@ struct Family: Sendable {
   /// How the configuration says d_ff.
   enum WidthRule: Sendable {
     case member(String)
+    /// ⌊2/3·⌊d_model·`mlp_ratio`⌋⌋, up to a multiple of 8.
+    case ratio
     /// `block_ff_dim` or `intermediate_size`; adjusted to ⌊2/3·width⌋, times a factor, up to a multiple, where
     /// `block_auto_adjust_ff_dim` says so. Where it says nothing both are accepted.
     case adjustedBlock
@@ -62,11 +77,13 @@ extension Family {
 
   private static func decoder(
     _ modelTypes: [String], layer: String = "layers.#.mlp", _ projections: Projections,
-    activation: ActivationRule, dFF: WidthRule = .member("intermediate_size"), bias: String? = nil
+    activation: ActivationRule, dFF: WidthRule = .member("intermediate_size"), bias: String? = nil,
+    condition: Condition? = nil
   ) -> Family {
     Family(
       modelTypes: modelTypes, stacks: [Stack(template: layer, counts: ["num_hidden_layers"])], roots: decoderRoots,
-      projections: projections, activation: activation, dModel: "hidden_size", dFF: dFF, bias: bias)
+      projections: [projections], activation: activation, dModel: "hidden_size", dFF: dFF, bias: bias,
+      condition: condition)
   }
 
   /// Every family that is served.
@@ -89,7 +106,7 @@ extension Family {
         Stack(template: "decoder.block.#.layer.2.DenseReluDense", counts: ["num_decoder_layers", "num_layers"]),
       ],
       roots: [""],
-      projections: .separate(gate: "wi_0", up: "wi_1", down: "wo"),
+      projections: [.separate(gate: "wi_0", up: "wi_1", down: "wo")],
       activation: .feedForwardProjection(default: "gated-gelu"), dModel: "d_model", dFF: .member("d_ff"), bias: nil),
 
     decoder(
@@ -107,6 +124,29 @@ extension Family {
       ["lfm2"], layer: "layers.#.feed_forward",
       .separate(gate: "w1", up: "w3", down: "w2"),
       activation: .fixed("silu"), dFF: .adjustedBlock),
+
+    // The shared expert of Granite's mixtures, which is the whole layer of those models that have no others.
+    decoder(
+      ["granitemoehybrid"], layer: "layers.#.shared_mlp",
+      .fused("input_linear", halves: [.gate, .up], down: "output_linear"),
+      activation: .hiddenActivation(default: "silu"), dFF: .member("shared_intermediate_size"),
+      condition: Condition(
+        member: "num_local_experts", value: .integer(0),
+        otherwise: "its layers are mixtures of experts; a dense layer is needed")),
+
+    // As the authors published it, and as transformers did; the activation is in the code, whatever hidden_act says.
+    Family(
+      modelTypes: ["dinov2", "dinov2_with_registers"],
+      stacks: [Stack(template: "#.mlp", counts: ["num_hidden_layers"])],
+      roots: ["blocks.", "encoder.layer.", "dinov2.encoder.layer.", "dinov2_with_registers.encoder.layer."],
+      projections: [
+        .fused("w12", halves: [.gate, .up], down: "w3"),
+        .fused("weights_in", halves: [.gate, .up], down: "weights_out"),
+      ],
+      activation: .fixed("silu"), dModel: "hidden_size", dFF: .ratio, bias: nil,
+      condition: Condition(
+        member: "use_swiglu_ffn", value: .boolean(true),
+        otherwise: "without use_swiglu_ffn its layer is fc2(gelu(fc1 x)), which has no gate")),
   ]
 
   /// Families that are known and not served, each with its reason.

@@ -17,6 +17,7 @@ struct FamilyModel {
       throw .unknownFamily(
         modelType: configuration.modelType, tensors: Array(files.tensors.keys.sorted().prefix(4)))
     }
+    try family.condition?.confirm(modelType, configuration)
     self.modelType = modelType
     self.family = family
     self.files = files
@@ -30,7 +31,20 @@ struct FamilyModel {
   /// - Parameter index: the layer's place among those that are loaded.
   func layer(_ prefix: String, index: Int) throws(CheckpointError) -> LayerSource {
     var assembly = LayerAssembly(tensors: files.tensors, prefix: prefix, expectation: expectation)
-    return try assembly.layer(family.projections, gate: gate, index: index)
+    let projections = family.projections.first { files.tensors["\(prefix)\($0.first).weight"] != nil }
+    return try assembly.layer(projections ?? family.projections[0], gate: gate, index: index)
+  }
+}
+
+extension Family.Condition {
+  /// - Throws: ``CheckpointError/refusedFamily(modelType:reason:)`` when the configuration says otherwise.
+  func confirm(_ modelType: String, _ configuration: ModelConfiguration) throws(CheckpointError) {
+    let isMet =
+      switch value {
+      case .boolean(let value): try configuration.boolean(member).map { $0 == value } ?? true
+      case .integer(let value): try configuration.integer(member, in: 0 ... .max).map { $0 == value } ?? true
+      }
+    if !isMet { throw .refusedFamily(modelType: modelType, reason: otherwise) }
   }
 }
 
@@ -79,6 +93,11 @@ extension Family {
     switch dFF {
     case .member(let member):
       if let value = try configuration.integer(member, in: Self.widths) { expectation.dFF = (member, [value]) }
+    case .ratio:
+      guard let (_, width) = expectation.dModel, let ratio = try configuration.number("mlp_ratio"),
+        let scaled = Int(exactly: (ratio * Double(width)).rounded(.down)), Self.widths ~= scaled
+      else { break }
+      expectation.dFF = ("mlp_ratio", [(scaled * 2 / 3 + 7) / 8 * 8])
     case .adjustedBlock:
       let member = configuration.has("block_ff_dim") ? "block_ff_dim" : "intermediate_size"
       guard let width = try configuration.integer(member, in: Self.widths) else { break }

@@ -169,6 +169,14 @@ struct LayerAssembly {
 }
 
 extension Family.Projections {
+  /// The name of the first projection from d_model.
+  var first: String {
+    switch self {
+    case .separate(let gate, _, _): gate
+    case .fused(let both, _, _): both
+    }
+  }
+
   /// The name of the projection back to d_model.
   var down: String {
     switch self {

@@ -55,12 +55,8 @@ struct LayerCensus {
 
   /// The first tensor of the first layer, as an example of what would be needed.
   private static func example(_ family: Family) -> String {
-    let name =
-      switch family.projections {
-      case .separate(let gate, _, _): gate
-      case .fused(let both, _, _): both
-      }
-    return "\(LayerTemplate(family.roots[0] + family.stacks[0].template).prefix(0))\(name).weight"
+    let prefix = LayerTemplate(family.roots[0] + family.stacks[0].template).prefix(0)
+    return "\(prefix)\(family.projections[0].first).weight"
   }
 
   /// Names that could be meant: those with the template's last part in them, or else the first of all.

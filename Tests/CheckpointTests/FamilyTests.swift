@@ -75,6 +75,17 @@ import Testing
       Naming(
         config: #"{"model_type": "lfm2"}"#, tensors: layer("model.layers.0.feed_forward", ["w1", "w3", "w2"]),
         layers: ["model.layers.0.feed_forward"], gate: .swiglu),
+      Naming(
+        config: #"{"model_type": "granitemoehybrid", "num_local_experts": 0, "shared_intermediate_size": 2}"#,
+        tensors: fused("model.layers.0.shared_mlp", "input_linear", "output_linear"),
+        layers: ["model.layers.0.shared_mlp"], gate: .swiglu),
+      Naming(
+        config: #"{"model_type": "dinov2", "use_swiglu_ffn": true, "hidden_act": "gelu"}"#,
+        tensors: fused("blocks.0.mlp", "w12", "w3"), layers: ["blocks.0.mlp"], gate: .swiglu),
+      Naming(
+        config: #"{"model_type": "dinov2", "use_swiglu_ffn": true, "num_hidden_layers": 1}"#,
+        tensors: fused("encoder.layer.0.mlp", "weights_in", "weights_out"), layers: ["encoder.layer.0.mlp"],
+        gate: .swiglu),
       // The language part of a multimodal model, as old and as new versions save it.
       Naming(
         config:
@@ -181,6 +192,19 @@ import Testing
       try open(#"{"model_type": "\#(modelType)"}"#, Self.layer("model.layers.0.mlp"))
     }
     guard case .refusedFamily(modelType, let found) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(found.contains(reason))
+  }
+
+  @Test(arguments: [
+    (#"{"model_type": "dinov2", "use_swiglu_ffn": false}"#, "no gate"),
+    (#"{"model_type": "granitemoehybrid", "num_local_experts": 62}"#, "mixtures"),
+  ])
+  func refusedForAMember(config: String, reason: String) throws {
+    let error = #expect(throws: CheckpointError.self) { try open(config, Self.layer("model.layers.0.mlp")) }
+    guard case .refusedFamily(_, let found) = error else {
       Issue.record("\(String(describing: error))")
       return
     }

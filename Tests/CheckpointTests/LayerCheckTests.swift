@@ -137,6 +137,19 @@ import Testing
     }
   }
 
+  /// ⌊2/3·⌊6·4⌋⌋ = 16, which is a multiple of 8.
+  @Test(arguments: [(4, true), (4.5, false), (1, false)])
+  func dinov2sWidthIsARatio(ratio: Double, agrees: Bool) throws {
+    let directory = try ModelDirectory(
+      config: #"{"model_type": "dinov2", "hidden_size": 6, "mlp_ratio": \#(ratio)}"#,
+      [TensorFixture("blocks.0.mlp.w12.weight", [32, 6]), TensorFixture("blocks.0.mlp.w3.weight", [6, 16])])
+    if agrees {
+      #expect(try directory.open().layers[0].dFF == 16)
+    } else {
+      #expect(throws: CheckpointError.self) { try directory.open() }
+    }
+  }
+
   // MARK: Configuration
 
   @Test(arguments: [
