@@ -44,16 +44,21 @@ package struct ReplySink: Sendable {
 /// going where whoever held it let it go without an answer.
 final class Call: Sendable {
   let id: RequestID
-  let request: APIRequest
+  private let head: RequestHead
+  let receivedAt: Nanoseconds
+  /// Time between the first byte and the last.
+  let readTime: Nanoseconds
+  let bodyBytes: Int
   /// The decoded segment that the route's pattern leaves open.
   let parameter: String?
   private let route: String?
   private let sink: ReplySink
   private let record: @Sendable (RequestOutcome) -> Void
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   private struct State {
     var isOver = false
+    var body: [UInt8]
     var layer: LayerLabel?
     var rows = 0
     /// Takes the request out of the line in which it waits.
@@ -65,7 +70,11 @@ final class Call: Sendable {
     record: @escaping @Sendable (RequestOutcome) -> Void
   ) {
     self.id = id
-    self.request = request
+    head = request.head
+    receivedAt = request.receivedAt
+    readTime = request.completedAt - request.receivedAt
+    bodyBytes = request.body.count
+    state = Mutex(State(body: request.body))
     self.route = route
     self.parameter = parameter
     self.sink = sink
@@ -77,8 +86,13 @@ final class Call: Sendable {
   /// Whether nobody waits for the answer any more.
   var isOver: Bool { state.withLock { $0.isOver } }
 
-  /// Time between the first byte and the last.
-  var readTime: Nanoseconds { request.completedAt - request.receivedAt }
+  /// The body, given away: its memory goes with whoever decodes it.
+  func takeBody() -> [UInt8] {
+    state.withLock { state in
+      defer { state.body = [] }
+      return state.body
+    }
+  }
 
   /// What the request turned out to be about, for its outcome.
   func isAbout(_ layer: LayerLabel?, rows: Int) {
@@ -134,7 +148,7 @@ final class Call: Sendable {
   }
 
   private func timingSoFar() -> RequestTiming {
-    RequestTiming(read: readTime, total: MonotonicClock.now() - request.receivedAt)
+    RequestTiming(read: readTime, total: MonotonicClock.now() - receivedAt)
   }
 
   private func end(_ ending: RequestOutcome.Ending, timing: RequestTiming, responseBytes: Int) {
@@ -147,7 +161,7 @@ final class Call: Sendable {
     guard let last else { return }
     record(
       RequestOutcome(
-        id: id, route: route, method: request.head.method, ending: ending, layer: last.layer, rows: last.rows,
-        timing: timing, requestBytes: request.body.count, responseBytes: responseBytes))
+        id: id, route: route, method: head.method, ending: ending, layer: last.layer, rows: last.rows,
+        timing: timing, requestBytes: bodyBytes, responseBytes: responseBytes))
   }
 }

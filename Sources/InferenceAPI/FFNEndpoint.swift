@@ -10,7 +10,7 @@ extension InferenceAPI {
   func computeFFN(_ call: Call) {
     guard let catalog else { return call.fail(.notReady) }
     call.watchForCancellation()
-    if call.request.body.count <= configuration.inlineBodyBytes {
+    if call.bodyBytes <= configuration.inlineBodyBytes {
       return submitFFN(call, catalog, waited: 0)
     }
     let handedOver = MonotonicClock.now()
@@ -22,11 +22,11 @@ extension InferenceAPI {
   private func submitFFN(_ call: Call, _ catalog: ModelCatalog, waited: Nanoseconds) {
     let started = MonotonicClock.now()
     do {
-      let request = try FFNRequest(decoding: call.request.body, limits: requestLimits)
+      let request = try FFNRequest(decoding: call.takeBody(), limits: requestLimits)
       let subject = try catalog.resolve(request.subject)
       call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
       try subject.check(request, elementsLimit: configuration.resultElementsLimit)
-      let deadline = request.timeoutMilliseconds.map { call.request.receivedAt + Nanoseconds($0) * 1_000_000 }
+      let deadline = request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 }
       let decode = MonotonicClock.now() - started
       let withdraw = try inference.submit(
         ForwardRequest(
@@ -47,6 +47,7 @@ extension InferenceAPI {
     _ call: Call, _ request: FFNRequest, _ subject: FFNSubject, _ timing: RequestTiming,
     _ result: Result<ForwardResult, APIError>
   ) {
+    if call.isOver { return }
     let reply: FFNReply
     do {
       let result = try result.get()
@@ -61,14 +62,14 @@ extension InferenceAPI {
     timing.batchRows = reply.result.batchRows
     timing.batchRequests = reply.result.batchRequests
     if reply.elements <= configuration.inlineReplyElements {
-      call.answerOnIOQueue { [timing] in reply.response(timing, receivedAt: call.request.receivedAt) }
+      call.answerOnIOQueue { [timing] in reply.response(timing, receivedAt: call.receivedAt) }
     } else {
       let handedOver = MonotonicClock.now()
       inference.pool.run { [timing] in
         if call.isOver { return }
         var timing = timing
         timing.queue += MonotonicClock.now() - handedOver
-        let (response, finalTiming) = reply.response(timing, receivedAt: call.request.receivedAt)
+        let (response, finalTiming) = reply.response(timing, receivedAt: call.receivedAt)
         call.answer(response, timing: finalTiming)
       }
     }

@@ -15,8 +15,13 @@ extension JSONWriter {
 
 extension Response {
   /// A JSON text, ended by a line feed for the sake of terminals.
-  static func json(_ writer: JSONWriter, _ status: Status = .ok, mediaType: String = "application/json") -> Response {
-    Response(status, [.contentType: mediaType], body: writer.text + [UInt8(ascii: "\n")])
+  static func json(
+    _ writer: consuming JSONWriter, _ status: Status = .ok, mediaType: String = "application/json"
+  ) -> Response {
+    // The writer's end leaves the text with one owner: it grows in place.
+    var body = (consume writer).text
+    body.append(UInt8(ascii: "\n"))
+    return Response(status, [.contentType: mediaType], body: body)
   }
 
   static func text(_ text: String) -> Response {

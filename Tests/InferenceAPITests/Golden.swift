@@ -57,12 +57,12 @@ struct Golden {
       let shape = try #require(entry["shape"] as? [Int])
       let offsets = try #require(entry["data_offsets"] as? [Int])
       try #require(entry["dtype"] as? String == "F32")
-      let bytes = [UInt8](data[8 + length + offsets[0]..<8 + length + offsets[1]])
-      tensors[name] = Values(
-        shape: shape,
-        floats: stride(from: 0, to: bytes.count, by: 4).map { start in
-          Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) })
-        })
+      let floats = data.withUnsafeBytes { bytes in
+        stride(from: offsets[0], to: offsets[1], by: 4).map {
+          Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 + length + $0, as: UInt32.self)))
+        }
+      }
+      tensors[name] = Values(shape: shape, floats: floats)
     }
     self.tensors = tensors
   }
