@@ -16,7 +16,10 @@ final class TLSFixture: Sendable {
     try Command.run("sh", "-euc", Self.script, in: scratch)
   }
 
-  func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
+  /// - Parameter name: of a file of the fixture; an absolute path stays itself.
+  func path(_ name: String) -> String {
+    name.hasPrefix("/") ? name : directory.appendingPathComponent(name).path
+  }
 
   func configuration(clientCA: String? = nil) -> TLSConfiguration {
     TLSConfiguration(

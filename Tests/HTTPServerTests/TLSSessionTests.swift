@@ -1,4 +1,5 @@
 import COpenSSL
+import Dispatch
 import HTTPServer
 import Testing
 
@@ -144,6 +145,20 @@ struct TLSSessionTests {
       pair.client.send(request)
       pair.exchange()
       #expect(pair.serverInput == request)
+    }
+  }
+
+  @Test("one context serves sessions on several threads while others are made")
+  func threads() {
+    DispatchQueue.concurrentPerform(iterations: 16) { round in
+      let own = try? TLSContext(fixture.configuration())
+      for context in [context, own ?? context] {
+        let pair = TLSPair(context, .init(versions: versions[round % 2]))
+        pair.exchange()
+        pair.client.send(request)
+        pair.exchange()
+        #expect(own != nil && pair.serverInput == request)
+      }
     }
   }
 

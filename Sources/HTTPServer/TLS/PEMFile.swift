@@ -74,26 +74,30 @@ final class PEMFile {
   }
 
   private static func read(_ path: String) throws(TLSConfigurationError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .unreadable(file: path, errno: errno) }
-    defer { close(descriptor) }
     // As large as it may ever get, so that no copy of a key is left behind by growing.
     var bytes: [UInt8] = []
     bytes.reserveCapacity(sizeLimit + 1)
-    while true {
+    do throws(Errno) {
+      let descriptor = Descriptor(owning: try retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) })
+      while case let count = try read(descriptor.number, behind: &bytes), count > 0 {
+        if bytes.count > sizeLimit { throw Errno(code: EFBIG) }
+      }
+      return bytes
+    } catch {
+      throw .unreadable(file: path, error)
+    }
+  }
+
+  private static func read(_ descriptor: Int32, behind bytes: inout [UInt8]) throws(Errno) -> Int {
+    try retryingInterrupts {
       var count = 0
-      var failure: Int32 = 0
       bytes.append(addingCapacity: min(65_536, sizeLimit + 1 - bytes.count)) { (span: inout OutputSpan<UInt8>) in
         span.withUnsafeMutableBufferPointer { free, initialized in
           count = Glibc.read(descriptor, free.baseAddress, free.count)
-          failure = errno
           initialized += max(count, 0)
         }
       }
-      if count < 0 && failure == EINTR { continue }
-      guard count >= 0 else { throw .unreadable(file: path, errno: failure) }
-      if count == 0 { return bytes }
-      if bytes.count > sizeLimit { throw .unreadable(file: path, errno: EFBIG) }
+      return count
     }
   }
 }

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// The files that make a server speak TLS.
 package struct TLSConfiguration: Sendable, Equatable {
   /// PEM: the server's certificate first, then those that lead from it to a root, each certifying the one before it.
@@ -19,8 +17,8 @@ package struct TLSConfiguration: Sendable, Equatable {
 
 /// Why no context can be made of a configuration. Each names the file.
 package enum TLSConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// `errno` of opening or reading it.
-  case unreadable(file: String, errno: Int32)
+  /// It cannot be opened or read, or is too large to be what it should be.
+  case unreadable(file: String, Errno)
   /// No `-----BEGIN` anywhere in it.
   case notPEM(file: String)
   case noCertificate(file: String)
@@ -40,7 +38,7 @@ package enum TLSConfigurationError: Error, Equatable, Sendable, CustomStringConv
 
   package var description: String {
     switch self {
-    case .unreadable(let file, let errno): "\(file): \(String(cString: strerror(errno)))"
+    case .unreadable(let file, let reason): "\(file): \(reason)"
     case .notPEM(let file): "\(file): not a PEM file (no '-----BEGIN' line)"
     case .noCertificate(let file): "\(file): holds no certificate"
     case .malformedCertificate(let file, let number): "\(file): certificate \(number) is malformed"
