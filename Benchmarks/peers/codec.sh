@@ -1,9 +1,10 @@
 #!/bin/sh
-# TensorCoding beside simdjson and <charconv> on the same bytes, in turns; prints medians over the rounds and ratios.
+# TensorCoding beside simdjson and <charconv> on the same bytes, in turns; prints medians over the rounds, and of the
+# ratios taken within each round.
 #   Benchmarks/peers/codec.sh [ROUNDS]        needs g++ and libsimdjson-dev
 set -eu
 cd "$(dirname "$0")/../.."
-rounds=${1:-7}
+rounds=${1:-15}
 swift build -q -c release --product sluice-benchmarks
 ours=$(swift build -c release --show-bin-path)/sluice-benchmarks
 work=$(mktemp -d)
@@ -12,24 +13,23 @@ g++ -O3 -march=native -std=c++17 Benchmarks/peers/codec.cpp -lsimdjson -o "$work
 "$ours" codec --data "$work" --repetitions 1 >/dev/null
 round=0
 while [ "$round" -lt "$rounds" ]; do
-  "$ours" codec --lines >>"$work/figures"
-  "$work/codec" "$work" >>"$work/figures"
+  { "$ours" codec --lines --repetitions 9; "$work/codec" "$work" 9; } | sed "s/^/$round\t/" >>"$work/figures"
   round=$((round + 1))
 done
-sort -t "$(printf '\t')" -k1,1 -k2,2g "$work/figures" | awk -F '\t' '
-  $1 != name { if (n) result[name] = figure[int((n + 1) / 2)]; name = $1; n = 0 }
-  { figure[++n] = $2 }
+awk -F '\t' '
+  { figure[$2, $1] = $3; names[$2] }
+  function ratio(a, b, r) { for (r in rounds) print "ratio " a " / " b "\t" figure[a, r] / figure[b, r] }
   END {
-    result[name] = figure[int((n + 1) / 2)]
-    for (i in result) printf "%-32s %6.2f ns\n", i, result[i] | "sort"
-    close("sort")
-    print ""
+    for (key in figure) { split(key, part, SUBSEP); rounds[part[2]]; print part[1] ", ns\t" figure[key] }
     split("9 digits,17 digits,shortest", texts, ",")
-    for (i = 1; i <= 3; i++) {
-      t = texts[i]
-      printf "scan %-10s ours / simdjson ondemand %.2f, / dom %.2f, / from_chars %.2f\n", t,
-        result["scan " t] / result["simdjson ondemand " t], result["scan " t] / result["simdjson dom " t],
-        result["scan " t] / result["from_chars " t]
+    for (i in texts) {
+      ratio("scan " texts[i], "simdjson ondemand " texts[i])
+      ratio("scan " texts[i], "simdjson dom " texts[i])
+      ratio("scan " texts[i], "from_chars " texts[i])
     }
-    printf "print nested    ours / to_chars %.2f\n", result["print nested"] / result["to_chars"]
-  }'
+    ratio("print nested", "to_chars")
+  }' "$work/figures" | sort -t "$(printf '\t')" -k1,1 -k2,2g | awk -F '\t' '
+  function flush() { if (n) printf "%-58s %6.2f\n", name, value[int((n + 1) / 2)]; n = 0 }
+  $1 != name { flush(); name = $1 }
+  { value[++n] = $2 }
+  END { flush() }'
