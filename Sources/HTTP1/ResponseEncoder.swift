@@ -46,7 +46,9 @@ package enum ResponseEncoder {
   package static func appendHead(
     _ response: Response, _ framing: Framing, date: [UInt8], to output: inout [UInt8]
   ) -> Bool {
-    output.reserveCapacity(output.count + 256 + 64 * response.fields.count)
+    let size = output.count + 256 + 64 * response.fields.count
+    // At least doubled, so that the answers to many pipelined requests are not moved once for each.
+    if output.capacity < size { output.reserveCapacity(max(size, 2 * output.capacity)) }
     output.append(contentsOf: "HTTP/1.1 ".utf8)
     appendDecimal(response.status.code, to: &output)
     output.append(.space)
@@ -107,12 +109,11 @@ package enum ResponseEncoder {
 
   /// - Precondition: `value` is not negative.
   private static func appendDecimal(_ value: Int, to output: inout [UInt8]) {
-    let start = output.count
-    var rest = value
-    repeat {
-      output.append(0x30 + UInt8(truncatingIfNeeded: rest % 10))
-      rest /= 10
-    } while rest > 0
-    output[start...].reverse()
+    var power = 1
+    while value / power >= 10 { power *= 10 }
+    while power > 0 {
+      output.append(0x30 + UInt8(truncatingIfNeeded: value / power % 10))
+      power /= 10
+    }
   }
 }
