@@ -114,7 +114,8 @@ struct ChunkedDecoder: Sendable {
 
   private mutating func readSize(_ octet: UInt8, _ limits: Limits) throws(ProtocolError) {
     if let digit = octet.hexadecimalDigit {
-      guard size <= Int.max >> 4 else { throw .chunkSizeOverflow }
+      // Sixteen digits say every size; more are zeros that only make the line longer.
+      guard digits < 16, size <= Int.max >> 4 else { throw .chunkSizeOverflow }
       size = size << 4 | digit
       digits += 1
       return

@@ -8,7 +8,7 @@ import Testing
     RequestCase.chunked("RFC 9112 §7.1", "1\r\na\r\n2\r\nbc\r\n000\r\n\r\n", "POST / @a \"abc\""),
     RequestCase.chunked(
       "RFC 9112 §7.1", "a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", "POST / @a \"01234567890123456789\""),
-    RequestCase.chunked("RFC 9112 §7.1", "0000000000000000000003\r\nabc\r\n0\r\n\r\n", "POST / @a \"abc\""),
+    RequestCase.chunked("RFC 9112 §7.1", "0000000000000003\r\nabc\r\n0\r\n\r\n", "POST / @a \"abc\""),
     RequestCase.chunked("RFC 9112 §7.1", "5\r\n\r\n0\r\n\r\n0\r\n\r\n", "POST / @a \"\r\n0\r\n\""),
     RequestCase.chunked("RFC 9112 §7.1", "3\r\nabc\r\n0\r\n", "…"),
     RequestCase(
@@ -30,6 +30,7 @@ import Testing
     RequestCase.chunked("RFC 9112 §7.1", "7fffffffffffffff\r\n", "! contentTooLarge"),
     RequestCase.chunked("RFC 9112 §7.1", "8000000000000000\r\n", "! chunkSizeOverflow"),
     RequestCase.chunked("RFC 9112 §7.1", "10000000000000003\r\nabc\r\n", "! chunkSizeOverflow"),
+    RequestCase.chunked("RFC 9112 §7.1", "00000000000000003\r\nabc\r\n", "! chunkSizeOverflow"),
 
     // Line ends.
     RequestCase.chunked("RFC 9112 §7.1", "3\nabc\r\n", "! bareLineFeed"),
