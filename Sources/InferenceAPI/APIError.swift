@@ -32,8 +32,8 @@ enum APIError: Error {
   case unknownLayer(LayerReference, model: String)
   /// The input's last dimension is not the layer's.
   case inputWidth(found: Shape, expected: Int)
-  /// The output and the activations together have more elements than one reply may have.
-  case resultTooLarge(elements: Int, limit: Int)
+  /// More rows than the server computes for one request with this layer.
+  case tooManyRows(found: Int, limit: Int)
   case nonFinite(tensor: String, index: [Int])
 
   // The server's condition.

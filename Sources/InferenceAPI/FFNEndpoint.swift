@@ -25,7 +25,7 @@ extension InferenceAPI {
       let request = try FFNRequest(decoding: call.takeBody(), limits: requestLimits)
       let subject = try catalog.resolve(request.subject)
       call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
-      try subject.check(request, elementsLimit: configuration.resultElementsLimit)
+      try subject.check(request, configuration)
       let deadline = request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 }
       let decode = MonotonicClock.now() - started
       let withdraw = try inference.submit(
@@ -85,16 +85,41 @@ struct FFNSubject: Sendable {
   let dIn: Int
   let dFF: Int
   let dOut: Int
+  let hasDownProjection: Bool
 
-  /// Checks the one thing that neither the body nor the layer can say alone.
+  init(_ layer: FeedForwardLayer, label: LayerLabel) {
+    self.layer = .packed(layer)
+    self.label = label
+    (gate, dIn, dFF, dOut) = (layer.gate, layer.dIn, layer.dFF, layer.dOut)
+    hasDownProjection = layer.hasDownProjection
+  }
+
+  init(_ layer: GivenLayer) {
+    self.layer = .given(layer)
+    label = nil
+    (gate, dIn, dFF, dOut) = (layer.gate, layer.dIn, layer.dFF, layer.dOut)
+    hasDownProjection = layer.hasDownProjection
+  }
+
+  /// Checks what neither the body nor the layer can say alone.
   ///
-  /// - Throws: `.inputWidth`, `.resultTooLarge`.
-  func check(_ request: FFNRequest, elementsLimit: Int) throws(APIError) {
+  /// - Throws: `.inputWidth`, `.tooManyRows`.
+  func check(_ request: FFNRequest, _ configuration: APIConfiguration) throws(APIError) {
     let shape = request.input.tensor.shape
     guard shape.last == dIn else { throw .inputWidth(found: shape, expected: dIn) }
-    let (elements, overflow) = shape.leading.multipliedReportingOverflow(
-      by: dOut + request.activations.count * dFF)
-    if overflow || elements > elementsLimit { throw .resultTooLarge(elements: elements, limit: elementsLimit) }
+    let limit = rowsLimit(request.activations, configuration)
+    if shape.leading > limit { throw .tooManyRows(found: shape.leading, limit: limit) }
+  }
+
+  /// Rows of one request, so that neither its reply, nor the workspace, nor the time of a worker grows without bound: a
+  /// layer that comes with its request has any shape.
+  private func rowsLimit(_ activations: ActivationSet, _ configuration: APIConfiguration) -> Int {
+    let elements = configuration.resultElementsLimit
+    let byReply = elements / (dOut + activations.count * dFF)
+    // The engine holds the hidden rows of one chunk.
+    let byWorkspace = elements / dFF < Workspace.chunkRows ? elements / dFF : .max
+    let byTime = configuration.multiplyAddsLimit / (dFF * (2 * dIn + (hasDownProjection ? dOut : 0)))
+    return min(byReply, byWorkspace, byTime)
   }
 }
 
@@ -103,15 +128,11 @@ extension ModelCatalog {
   func resolve(_ subject: FFNRequest.Subject) throws(APIError) -> FFNSubject {
     switch subject {
     case .given(let given):
-      return FFNSubject(
-        layer: .given(given), label: nil, gate: given.gate, dIn: given.dIn, dFF: given.dFF, dOut: given.dOut)
+      return FFNSubject(given)
     case .served(let name, let reference):
       let model = try self.model(name)
       let served = try model.layer(reference)
-      let layer = served.layer
-      return FFNSubject(
-        layer: .packed(layer), label: LayerLabel(model: model.name, layer: served.name), gate: layer.gate,
-        dIn: layer.dIn, dFF: layer.dFF, dOut: layer.dOut)
+      return FFNSubject(served.layer, label: LayerLabel(model: model.name, layer: served.name))
     }
   }
 

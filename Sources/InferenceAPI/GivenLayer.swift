@@ -12,6 +12,7 @@ struct GivenLayer: Sendable {
   var dIn: Int { weights.gateProj.columns }
   var dFF: Int { weights.gateProj.rows }
   var dOut: Int { weights.downProj?.rows ?? dFF }
+  var hasDownProjection: Bool { weights.downProj != nil }
 
   /// - Throws: `.missingWeights` without one of the two projections that every layer has, `.weightsRank` where a
   ///   projection is no matrix or a bias no vector, `.weights` where the shapes do not make a layer.

@@ -19,6 +19,10 @@ package struct APIConfiguration: Sendable {
   /// Elements of the output and the activations of one reply, about as many as the largest body can ask about.
   package var resultElementsLimit = 16 << 20
 
+  /// Multiply–adds of one request: about ten seconds of one core. The layer of a large model stays far below it with
+  /// as many rows as a reply holds.
+  package var multiplyAddsLimit = 1 << 40
+
   /// A body up to here is decoded on the I/O queue. An I/O queue may be held for about 200 µs; a number takes 13 ns to
   /// scan, and in 48 KiB there are 5,000 with nine characters each (65 µs) and never more than 24,000 (160 µs).
   package var inlineBodyBytes = 48 << 10

@@ -67,10 +67,10 @@ extension Problem {
         type: .shapeMismatch,
         detail: "The layer takes rows of \(expected) numbers; the input's shape is \(found).",
         location: .pointer("/input"))
-    case .resultTooLarge(let elements, let limit):
+    case .tooManyRows(let found, let limit):
       self.init(
         type: .invalidValue,
-        detail: "The result would have \(elements) numbers; one reply may have \(limit). Send fewer rows at a time.",
+        detail: "The input has \(found) rows; with this layer one request may have \(limit).",
         location: .pointer("/input"))
     case .nonFinite(let tensor, let index):
       self.init(

@@ -166,13 +166,33 @@ import Testing
     #expect(answer.pointer?.hasPrefix("/weights/up_proj") == true)
   }
 
-  @Test func resultMayHaveSoManyElements() async throws {
+  @Test func replyMayHaveSoManyElements() async throws {
     let harness = try Harness { $0.resultElementsLimit = 24 }
     let fits = await harness.ffn(#"{"input":[[1,2,3,4],[1,2,3,4]],"activations":["up"]}"#)
     #expect(fits.status == 200)
     let exceeds = await harness.ffn(#"{"input":[[1,2,3,4],[1,2,3,4]],"activations":["up","gate"]}"#)
     #expect(exceeds.status == 422)
+    #expect(exceeds.problem == "invalid-value")
     #expect(exceeds.pointer == "/input")
+  }
+
+  @Test func requestMayTakeSoMuchComputing() async throws {
+    // A row of the demo model takes 8·(2·4 + 4) multiply–adds.
+    let harness = try Harness { $0.multiplyAddsLimit = 2 * 96 }
+    #expect((await harness.ffn(#"{"input":[[1,2,3,4],[1,2,3,4]]}"#)).status == 200)
+    let exceeds = await harness.ffn(#"{"input":[[1,2,3,4],[1,2,3,4],[1,2,3,4]]}"#)
+    #expect(exceeds.status == 422)
+    #expect(exceeds.pointer == "/input")
+  }
+
+  @Test func hiddenRowsOfGivenWeightsAreBoundedToo() async throws {
+    let harness = try Harness { $0.resultElementsLimit = 12 }
+    func body(_ rows: String) -> String {
+      #"{"variant":"glu","weights":{"gate_proj":[[1],[2],[3],[4]],"up_proj":[[1],[2],[3],[4]],"down_proj":[[1,1,1,1]]},"#
+        + #""input":\#(rows)}"#
+    }
+    #expect((await harness.ffn(body("[[1],[2],[3]]"))).status == 200)
+    #expect((await harness.ffn(body("[[1],[2],[3],[4]]"))).pointer == "/input")
   }
 
   @Test(arguments: [
