@@ -1,0 +1,54 @@
+# The one door: `make` lists what is behind it.
+.DEFAULT_GOAL := help
+.PHONY: help run build test check fmt lint boundaries bench fuzz tsan asan image clean
+
+SWIFT ?= swift
+SOURCES := Package.swift Sources Tests Benchmarks Fuzz
+ARGUMENTS ?=
+# Seconds that each fuzz target runs.
+FUZZ_SECONDS ?= 60
+
+help: ## This list.
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: ## Build for release and serve the embedded model (ARGUMENTS="--port 9000 …").
+	$(SWIFT) run -c release sluice serve $(ARGUMENTS)
+
+build: ## Build for release: .build/release/sluice.
+	$(SWIFT) build -c release --product sluice
+
+test: ## The whole test suite, in debug.
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+check: lint boundaries test ## Everything that a change has to pass.
+
+lint: ## Formatting, strictly.
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+fmt: ## Format in place.
+	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+boundaries: ## Which room may import what.
+	scripts/boundaries
+
+bench: ## The codec, the engine and the service, measured (docs/performance.md).
+	$(SWIFT) build -c release
+	.build/release/sluice-benchmarks codec
+	.build/release/sluice-benchmarks engine
+	Benchmarks/requests
+
+fuzz: ## Every fuzz target for FUZZ_SECONDS.
+	scripts/fuzz $(FUZZ_SECONDS)
+
+tsan: ## The test suite under the thread sanitizer.
+	$(SWIFT) test --sanitize=thread --scratch-path .build/tsan
+
+asan: ## The test suite under the address sanitizer.
+	$(SWIFT) test --sanitize=address --scratch-path .build/asan
+
+image: ## The container image sluice:latest.
+	docker build -t sluice .
+
+clean: ## Throw away what was built.
+	rm -rf .build
