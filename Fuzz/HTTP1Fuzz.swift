@@ -1,12 +1,8 @@
 // Invariant: any octets are requests or one ProtocolError, whichever way they are split. The reader never traps, never
 // reads or hands out octets outside its input, never moves backwards, and after an error says the same for ever. A
 // connection around it answers each request it announced, in turn, and ends once.
-//
-// The sources of HTTP1 are compiled into this module:
-//
-//   swiftc -O -sanitize=fuzzer,address -parse-as-library -package-name sluice -module-name HTTP1Fuzz -use-ld=lld \
-//     Sources/HTTP1/*.swift Fuzz/HTTP1Fuzz.swift -o .build/fuzz/http1
-//   .build/fuzz/http1 -max_total_time=60 -max_len=4096 .build/fuzz/corpus/http1 Fuzz/corpus/http1
+
+import HTTP1
 
 /// libFuzzer's entry: `count` octets at `start`, which live for this call only.
 @_cdecl("LLVMFuzzerTestOneInput")
