@@ -14,8 +14,14 @@ struct EchoServer: ParsableCommand {
   @Option(help: "I/O queues.")
   var shards = 1
 
+  @Option(help: "PEM files of a certificate chain and its key, for TLS.")
+  var tls: [String] = []
+
   func run() throws {
     var configuration = ServerConfiguration(addresses: [.tcp(host: "127.0.0.1", port: port)])
+    if tls.count == 2 {
+      configuration.tls = try TLSContext(TLSConfiguration(certificateChainFile: tls[0], privateKeyFile: tls[1]))
+    }
     configuration.shards = shards
     let server = try HTTPServer(configuration: configuration, handler: Self.handler)
     server.start()

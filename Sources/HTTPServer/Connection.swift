@@ -1,10 +1,11 @@
 internal import HTTP1
 
-/// One connection: its socket, its side of HTTP, and what lies between them.
+/// One connection: its wire, its side of HTTP, and the requests that a handler has.
 ///
 /// It belongs to its shard's loop. Events of the socket come in by `becameReady`, answers by `take`; what they have to
 /// say to the client goes out by `flush`, at the end of the turn, so that all answers of a turn share one write. An
-/// idle connection holds no buffer: bytes are received through the loop's scratch memory, and sent from buffers of its pool.
+/// idle connection holds no buffer: bytes are received through the loop's scratch memory, and sent from buffers of its
+/// pool.
 final class Connection {
   private enum Phase {
     case serving
@@ -15,50 +16,52 @@ final class Connection {
     case closed
   }
 
+  /// Why what was received isn't interpreted further for now.
+  enum Pause {
+    /// Answers have to go out first.
+    case answers
+    /// Content that came is still being decoded.
+    case inflating
+  }
+
   /// A request that a handler has and hasn't answered.
   private struct OpenExchange {
     let id: ExchangeID
+    let version: HTTPVersion
     let receivedAt: UInt64
     weak var exchange: Exchange?
   }
 
   let id: ConnectionID
-  let info: ConnectionInfo
-  let descriptor: Descriptor
   unowned let loop: ShardLoop
-  /// Whether the loop has it on its list of those to flush, and of those to read on.
+  let wire: Wire
+  var info: ConnectionInfo
+  /// Whether the loop has it on its list of those to flush, and of those to go on with.
   var isTouched = false
   var isUnfinished = false
 
   var state: ConnectionState
   var deadlines: ConnectionDeadlines
   var input = InputBuffer()
+  var hasInputEnded = false
+  var pause: Pause?
   /// The request whose content is coming.
   var incoming: IncomingRequest?
   /// Requests whose answers haven't been given out.
   var requestsBegun = 0
-  /// Whether the socket may have something to read, by what its edges told.
-  var isReadable = false
-  /// Whether the peer's end of stream is on its way or here.
-  var isPeerFinished = false
-  var hasInputEnded = false
-  /// Whether reading waits for answers to go out, and not for the client.
-  var isPaused = false
 
   private var phase = Phase.serving
-  private var output = OutputQueue()
-  private var isWritable = true
   /// Whether answers may be ready that wait for the client to take those before them.
   private var isHoldingBack = false
   private var openExchanges: [OpenExchange] = []
 
-  init(id: ConnectionID, descriptor: consuming Descriptor, info: ConnectionInfo, loop: ShardLoop) {
+  init(id: ConnectionID, wire: Wire, info: ConnectionInfo, loop: ShardLoop) {
     self.id = id
-    self.descriptor = descriptor
+    self.wire = wire
     self.info = info
     self.loop = loop
     state = ConnectionState(limits: loop.configuration.limits)
-    deadlines = ConnectionDeadlines(acceptedAt: monotonicNanoseconds(), isShakingHands: false)
+    deadlines = ConnectionDeadlines(acceptedAt: monotonicNanoseconds(), isShakingHands: wire.isSecure)
   }
 
   var isServing: Bool {
@@ -69,17 +72,17 @@ final class Connection {
     if case .lingering = phase { true } else { false }
   }
 
-  /// Whether it is between requests: then closing takes nothing from the client but the next one's way.
-  private var isIdle: Bool {
-    isServing && state.expectation == .request && requestsBegun == 0 && output.isEmpty
-  }
-
   var isClosed: Bool {
     if case .closed = phase { true } else { false }
   }
 
   /// Whether the client has so many answer bytes to take that nothing more is read of it.
-  var isBackedUp: Bool { output.count > loop.configuration.capacity.unsentBytes }
+  var isBackedUp: Bool { wire.unsentBytes > loop.configuration.capacity.unsentBytes }
+
+  /// Whether it is between requests: then closing takes nothing from the client but the next one's way.
+  private var isIdle: Bool {
+    isServing && state.expectation == .request && requestsBegun == 0 && wire.unsentBytes == 0
+  }
 }
 
 // MARK: - Events
@@ -87,22 +90,18 @@ final class Connection {
 extension Connection {
   /// The connection is in the loop's table and its socket is watched.
   func begin() {
-    if loop.isDraining {
-      drain()
-    } else {
-      updateDeadline()
-    }
+    if loop.isDraining { drain() } else { updateDeadline() }
   }
 
   func becameReady(_ readiness: PollSet.Readiness) {
     if readiness.isHungUp { return abort() }
-    if readiness.isPeerFinished { isPeerFinished = true }
-    if readiness.isWritable, !isWritable {
-      isWritable = true
+    if readiness.isPeerFinished { wire.isPeerFinished = true }
+    if readiness.isWritable, !wire.isWritable {
+      wire.isWritable = true
       loop.touch(self)
     }
     if readiness.isReadable {
-      isReadable = true
+      wire.isReadable = true
       read()
     }
   }
@@ -110,13 +109,13 @@ extension Connection {
   /// Takes a handler's answer.
   func take(_ answer: Answer, forRequest id: ExchangeID) {
     openExchanges.removeAll { $0.id == id }
-    let response: Response
     switch answer {
-    case .ready(let ready): response = ready
-    case .deferred(let make): response = make()
-    case .missing: response = loop.handler.failure(.unanswered)
+    case .ready(let response): state.respond(to: id, with: response)
+    case .deferred(let make):
+      guard let response = make() else { return }
+      state.respond(to: id, with: response)
+    case .missing: state.respond(to: id, with: self.answer(to: .unanswered))
     }
-    state.respond(to: id, with: response)
     loop.touch(self)
   }
 
@@ -124,7 +123,7 @@ extension Connection {
   func drain() {
     // What a client sent before it could know is served.
     read()
-    if isIdle { return abort() }
+    if isIdle { beginClosing(lingers: false) }
     state.drain()
     loop.touch(self)
   }
@@ -132,42 +131,81 @@ extension Connection {
   func deadlinePassed(now: UInt64) {
     guard let next = nextDeadline, next.time <= now else { return updateDeadline() }
     switch next.cause {
-    case .idle, .linger, .write, .handshake: return abort()
+    case .linger, .write, .handshake: return abort()
+    case .idle: beginClosing(lingers: false)
     case .head, .body:
       if let id = state.refuseInput() {
         if next.cause == .head { requestsBegun += 1 }
-        incoming = nil
-        state.respond(to: id, with: loop.handler.failure(.requestTimeout))
+        refuse(.requestTimeout, id)
       }
     case .total:
       guard let oldest = openExchanges.first else { break }
       openExchanges.removeFirst()
       oldest.exchange?.cancel()
-      state.respond(to: oldest.id, with: loop.handler.failure(.answerTimeout))
+      refuse(.answerTimeout, oldest.id)
+    case .hangUpProbe: probe(now)
     }
     loop.touch(self)
+  }
+
+  /// Finds out whether a client that has ended its side still reads.
+  ///
+  /// One that has closed looks the same until something is sent to it: then it resets. An unasked-for 100 (Continue)
+  /// may be sent to any client of HTTP/1.1, and is discarded by it (RFC 9110, 15.2).
+  private func probe(_ now: UInt64) {
+    deadlines.hangUpProbed(at: now)
+    guard let oldest = openExchanges.first, oldest.version == .http11, wire.unsentBytes == 0 else { return }
+    deadlines.writeBegan(at: now)
+    wire.append(from: &loop.pool) { ResponseEncoder.appendContinue(to: &$0) }
   }
 
   /// Ends the connection at once, whatever it was doing.
   func abort() {
     guard !isClosed else { return }
     phase = .closed
-    incoming = nil
     input.removeAll()
-    output.removeAll(returningTo: &loop.pool)
-    let waiting = openExchanges
-    openExchanges = []
-    for open in waiting { open.exchange?.cancel() }
+    wire.removeAll(returningTo: &loop.pool)
+    cancelAll()
     loop.remove(self)
   }
+}
 
+// MARK: - Requests
+
+extension Connection {
   /// Hands a complete request to the handler.
   func handle(_ request: Request, _ id: ExchangeID) {
-    let exchange = Exchange(place: Exchange.Place(connection: self.id, request: id), mailbox: loop.mailbox)
+    let place = Exchange.Place(connection: self.id, request: id)
+    let exchange = Exchange(place: place, mailbox: loop.mailbox, coding: loop.replyCoding, fields: request.head.fields)
     loop.handler.handle(request, exchange)
     // An answer that was given at once needs no looking after.
     guard exchange.isOpen else { return }
-    openExchanges.append(OpenExchange(id: id, receivedAt: request.receivedAt, exchange: exchange))
+    openExchanges.append(
+      OpenExchange(id: id, version: request.head.version, receivedAt: request.receivedAt, exchange: exchange))
+  }
+
+  /// Answers in the handler's place.
+  func refuse(_ failure: ServerFailure, _ id: ExchangeID) {
+    if incoming?.id == id {
+      incoming = nil
+      if pause == .inflating { pause = nil }
+    }
+    state.respond(to: id, with: answer(to: failure))
+    loop.touch(self)
+  }
+
+  func answer(to failure: ServerFailure) -> Response {
+    var response = loop.handler.failure(failure)
+    // RFC 9110, 12.5.3: what the client may try instead.
+    if failure == .undecodable(.unsupported) { response.fields.set(.acceptEncoding, ContentCoding.accepted) }
+    return response
+  }
+
+  func cancelAll() {
+    incoming = nil
+    let waiting = openExchanges
+    openExchanges = []
+    for open in waiting { open.exchange?.cancel() }
   }
 }
 
@@ -177,14 +215,17 @@ extension Connection {
   /// Sends what the client is owed, and reads on where answers made room.
   func flush() {
     guard !isClosed else { return }
+    var sending: OutputQueue.Sending
     repeat {
       giveOut()
-      guard sendOutput() else { return abort() }
+      sending = send()
+      if sending == .failed { return abort() }
       // Answers that were held back while the client had too much to take.
     } while isHoldingBack && !isBackedUp
-    if output.isEmpty, case .closing(let lingers) = phase { return end(lingers: lingers) }
-    if isPaused, !isBackedUp {
-      isPaused = false
+    if sending == .budgetSpent { loop.revisit(self) }
+    if sending == .emptied, case .closing(let lingers) = phase { return end(lingers: lingers) }
+    if pause == .answers, !isBackedUp {
+      pause = nil
       read()
     }
     updateDeadline()
@@ -199,54 +240,59 @@ extension Connection {
         return
       }
       guard let next = state.nextOutput() else { return }
-      if output.isEmpty { deadlines.writeBegan(at: monotonicNanoseconds()) }
+      if wire.unsentBytes == 0 { deadlines.writeBegan(at: monotonicNanoseconds()) }
       switch next {
-      case .continue: output.append(from: &loop.pool) { ResponseEncoder.appendContinue(to: &$0) }
+      case .continue: wire.append(from: &loop.pool) { ResponseEncoder.appendContinue(to: &$0) }
       case .response(let response, let framing, _):
         requestsBegun -= 1
         encode(response, framing)
-      case .close(let lingers): phase = .closing(lingers: lingers)
+      case .close(let lingers): beginClosing(lingers: lingers)
       }
     }
   }
 
   private func encode(_ response: Response, _ framing: ResponseEncoder.Framing) {
     let date = loop.date
-    guard response.body.count > OutputQueue.joinedBodyBytes else {
-      return output.append(from: &loop.pool) { ResponseEncoder.append(response, framing, date: date, to: &$0) }
+    guard response.body.count > Self.joinedBodyBytes else {
+      return wire.append(from: &loop.pool) { ResponseEncoder.append(response, framing, date: date, to: &$0) }
     }
     var hasBody = false
-    output.append(from: &loop.pool) { hasBody = ResponseEncoder.appendHead(response, framing, date: date, to: &$0) }
-    if hasBody { output.append(response.body) }
+    wire.append(from: &loop.pool) { hasBody = ResponseEncoder.appendHead(response, framing, date: date, to: &$0) }
+    if hasBody { wire.append(response.body) }
   }
 
-  /// - Returns: false where the connection is broken.
-  private func sendOutput() -> Bool {
-    guard isWritable, !output.isEmpty else { return true }
-    let before = output.count
-    switch output.send(to: descriptor.number, returningTo: &loop.pool) {
-    case .moved: break
-    case .wouldBlock: isWritable = false
-    case .failed: return false
+  /// Up to here a body is copied behind its head: cheaper than a second part in the syscall.
+  private static let joinedBodyBytes = 16 << 10
+
+  private func send() -> OutputQueue.Sending {
+    let before = wire.unsentBytes
+    let sending = wire.send(returningTo: &loop.pool)
+    if before > 0 {
+      let now = monotonicNanoseconds()
+      deadlines.written(max(0, before - wire.unsentBytes), at: now)
+      if sending == .emptied { deadlines.becameIdle(at: now) }
     }
-    let now = monotonicNanoseconds()
-    deadlines.written(before - output.count, at: now)
-    if output.isEmpty { deadlines.becameIdle(at: now) }
-    return true
+    return sending
+  }
+
+  func beginClosing(lingers: Bool) {
+    phase = .closing(lingers: lingers)
+    wire.finish()
   }
 
   private func end(lingers: Bool) {
     guard lingers, !hasInputEnded else { return abort() }
-    Socket.endSending(descriptor.number)
+    Socket.endSending(wire.socket.number)
     phase = .lingering
     deadlines.lingeringBegan(at: monotonicNanoseconds())
+    pause = nil
+    input.removeAll()
     read()
-    updateDeadline()
   }
 
   private var nextDeadline: (time: UInt64, cause: ConnectionDeadlines.Cause)? {
     deadlines.next(
-      loop.timeouts, expectation: state.expectation, isReading: !isPaused, isWriting: !output.isEmpty,
+      loop.timeouts, expectation: state.expectation, isReading: pause == nil, isWriting: wire.unsentBytes > 0,
       oldestUnanswered: openExchanges.first?.receivedAt)
   }
 

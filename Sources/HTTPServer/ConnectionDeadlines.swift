@@ -1,19 +1,19 @@
-internal import HTTP1
+package import HTTP1
 
 /// How long one connection may take: marks set as things happen, and the deadline that follows from them.
 ///
 /// Pure: times are nanoseconds of a monotonic clock, passed in.
-struct ConnectionDeadlines {
+package struct ConnectionDeadlines {
   /// Which timeout has passed.
-  enum Cause: Hashable {
-    case handshake, head, body, idle, write, total, linger
+  package enum Cause: Hashable {
+    case handshake, head, body, idle, write, total, linger, hangUpProbe
   }
 
   /// `ServerConfiguration.Timeouts` in nanoseconds.
-  struct Timeouts {
-    let head, body, idle, write, total, handshake, linger: UInt64
+  package struct Timeouts {
+    let head, body, idle, write, total, handshake, linger, hangUpProbe: UInt64
 
-    init(_ timeouts: ServerConfiguration.Timeouts) {
+    package init(_ timeouts: ServerConfiguration.Timeouts) {
       head = timeouts.head.nanoseconds
       body = timeouts.body.nanoseconds
       idle = timeouts.idle.nanoseconds
@@ -21,13 +21,15 @@ struct ConnectionDeadlines {
       total = timeouts.total.nanoseconds
       handshake = timeouts.handshake.nanoseconds
       linger = timeouts.linger.nanoseconds
+      hangUpProbe = timeouts.hangUpProbe.nanoseconds
     }
   }
 
   /// Bytes that buy a slow client another `body` or `write` timeout; a byte now and then buys nothing.
   static let bytesPerExtension = 64 << 10
 
-  private let acceptedAt: UInt64
+  /// When the client could begin its first request.
+  private var acceptedAt: UInt64
   /// Nil as long as no request has come.
   private var idleSince: UInt64?
   private var requestStartedAt: UInt64 = 0
@@ -35,6 +37,8 @@ struct ConnectionDeadlines {
   private var write = Progress()
   private var lingeringSince: UInt64?
   private var isShakingHands: Bool
+  /// When a client that has ended its side was last known to wait.
+  private var probedAt: UInt64?
 
   /// Since when the present 64 KiB are on their way.
   private struct Progress {
@@ -49,22 +53,27 @@ struct ConnectionDeadlines {
     }
   }
 
-  init(acceptedAt: UInt64, isShakingHands: Bool) {
+  package init(acceptedAt: UInt64, isShakingHands: Bool) {
     self.acceptedAt = acceptedAt
     self.isShakingHands = isShakingHands
   }
 
   /// The time at which the request in reading began.
-  var requestReceivedAt: UInt64 { requestStartedAt }
+  package var requestReceivedAt: UInt64 { requestStartedAt }
 
-  mutating func handshakeCompleted() { isShakingHands = false }
-  mutating func requestBegan(at now: UInt64) { requestStartedAt = now }
-  mutating func bodyBegan(at now: UInt64) { body.begin(at: now) }
-  mutating func bodyReceived(_ count: Int, at now: UInt64) { body.advance(by: count, at: now) }
-  mutating func becameIdle(at now: UInt64) { idleSince = now }
-  mutating func writeBegan(at now: UInt64) { write.begin(at: now) }
-  mutating func written(_ count: Int, at now: UInt64) { write.advance(by: count, at: now) }
-  mutating func lingeringBegan(at now: UInt64) { lingeringSince = now }
+  package mutating func handshakeCompleted(at now: UInt64) {
+    isShakingHands = false
+    acceptedAt = now
+  }
+
+  package mutating func requestBegan(at now: UInt64) { requestStartedAt = now }
+  package mutating func bodyBegan(at now: UInt64) { body.begin(at: now) }
+  package mutating func bodyReceived(_ count: Int, at now: UInt64) { body.advance(by: count, at: now) }
+  package mutating func becameIdle(at now: UInt64) { idleSince = now }
+  package mutating func writeBegan(at now: UInt64) { write.begin(at: now) }
+  package mutating func written(_ count: Int, at now: UInt64) { write.advance(by: count, at: now) }
+  package mutating func hangUpProbed(at now: UInt64) { probedAt = now }
+  package mutating func lingeringBegan(at now: UInt64) { lingeringSince = now }
 
   /// What comes first.
   ///
@@ -73,7 +82,7 @@ struct ConnectionDeadlines {
   ///   - isReading: false while the server itself keeps the client from sending: then nothing of that kind passes.
   ///   - isWriting: whether answer bytes wait for the client to take them.
   ///   - oldestUnanswered: when the oldest request began that waits for its answer.
-  func next(
+  package func next(
     _ timeouts: Timeouts, expectation: ConnectionState.Expectation, isReading: Bool, isWriting: Bool,
     oldestUnanswered: UInt64?
   ) -> (time: UInt64, cause: Cause)? {
@@ -85,7 +94,10 @@ struct ConnectionDeadlines {
       if time < first?.time ?? .max { first = (time, cause) }
     }
     if isWriting { consider(write.since, timeouts.write, .write) }
-    if let oldestUnanswered { consider(oldestUnanswered, timeouts.total, .total) }
+    if let oldestUnanswered {
+      consider(oldestUnanswered, timeouts.total, .total)
+      if let probedAt { consider(probedAt, timeouts.hangUpProbe, .hangUpProbe) }
+    }
     guard isReading else { return first }
     switch expectation {
     case .request where isWriting || oldestUnanswered != nil: break

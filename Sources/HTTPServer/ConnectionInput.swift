@@ -1,63 +1,6 @@
 internal import HTTP1
 
-/// A request whose content is on its way.
-struct IncomingRequest {
-  let id: ExchangeID
-  let head: RequestHead
-  let receivedAt: UInt64
-  var body: [UInt8] = []
-
-  /// Bytes that a body's buffer is given for a mere declaration; after that it doubles as bytes come.
-  private static let declaredBytesTrusted = 256 << 10
-
-  /// Makes room for the next of `remaining` bytes.
-  ///
-  /// - Returns: how many fit.
-  mutating func makeRoom(remaining: Int) -> Int {
-    if body.capacity - body.count < min(remaining, 16 << 10) {
-      body.reserveCapacity(body.count + min(remaining, max(body.count, Self.declaredBytesTrusted)))
-    }
-    return min(remaining, body.capacity - body.count)
-  }
-}
-
-/// Bytes of a connection that were received and can't be interpreted yet: the beginning of a head, or requests beyond
-/// those that may wait.
-struct InputBuffer {
-  private var bytes: [UInt8] = []
-  private var start = 0
-
-  var isEmpty: Bool { start == bytes.count }
-
-  mutating func append(_ received: UnsafeRawBufferPointer) {
-    if start > 0 {
-      bytes.removeFirst(start)
-      start = 0
-    }
-    bytes.append(contentsOf: received)
-  }
-
-  /// Lends the bytes out whole, from an offset on; `giveBack` returns them.
-  mutating func take() -> (bytes: [UInt8], start: Int) {
-    defer { removeAll() }
-    return (bytes, start)
-  }
-
-  /// Takes back what `take` lent, done with up to `start`.
-  mutating func giveBack(_ lent: consuming [UInt8], from start: Int) {
-    guard start < lent.count else { return }
-    bytes = lent
-    self.start = start
-  }
-
-  mutating func removeAll() {
-    bytes = []
-    start = 0
-  }
-}
-
-// MARK: - In
-
+// What comes in: from the wire through HTTP's state to the handler.
 extension Connection {
   /// Bytes that one connection may have read of it before the others have their turn.
   private static let bytesPerVisit = 1 << 20
@@ -67,68 +10,93 @@ extension Connection {
   /// Receives and interprets until the socket is empty, or something keeps it from going on.
   func read() {
     let now = monotonicNanoseconds()
-    if isBackedUp { isPaused = true }
-    if !isPaused, hasInputEnded || !input.isEmpty { interpretLeftovers(now) }
+    guard goOn(now) else { return }
     var budget = Self.bytesPerVisit
-    while isReadable, !isPaused, !hasInputEnded, !isClosed {
-      guard budget > 0 else { return loop.revisit(self) }
+    while wire.isReadable, pause == nil, !hasInputEnded, !isClosed {
+      guard budget > 0 else {
+        loop.revisit(self)
+        break
+      }
       budget -= receive(now)
     }
     updateDeadline()
   }
 
+  /// Takes up what an earlier visit had to leave.
+  ///
+  /// - Returns: whether there may be more to read.
+  private func goOn(_ now: UInt64) -> Bool {
+    guard isServing else { return !isClosed }
+    if pause == .inflating {
+      guard inflateOn() else { return false }
+      pause = nil
+    }
+    if isBackedUp, pause == nil { pause = .answers }
+    if pause == nil, hasInputEnded || !input.isEmpty { interpretLeftovers(now) }
+    return true
+  }
+
   /// - Returns: how many bytes came.
   private func receive(_ now: UInt64) -> Int {
-    let isDirect = state.contentRemaining >= Self.directBodyBytes && input.isEmpty && isServing
-    let (transfer, capacity) = isDirect ? receiveIntoBody(now) : receiveIntoScratch(now)
-    switch transfer {
+    let isDirect =
+      state.contentRemaining >= Self.directBodyBytes && input.isEmpty && isServing && !wire.isSecure
+      && incoming?.takesContentAsItIs == true
+    switch isDirect ? receiveIntoBody(now) : receiveIntoScratch(now) {
     case .moved(0):
-      endInput()
+      endInput(now)
       return 0
-    case .moved(let count):
-      // Less than there was room for: the socket is empty, and its next edge will tell, unless the end is behind it.
-      if count < capacity, !isPeerFinished { isReadable = false }
-      return count
-    case .wouldBlock:
-      isReadable = false
-      return 0
+    case .moved(let count): return count
+    case .wouldBlock: return 0
     case .failed:
       abort()
       return 0
     }
   }
 
-  private func receiveIntoScratch(_ now: UInt64) -> (Transfer, capacity: Int) {
-    let transfer = Socket.receive(descriptor.number, into: loop.scratch)
-    if case .moved(let count) = transfer, count > 0, !isLingering {
-      let received = UnsafeRawBufferPointer(rebasing: loop.scratch[..<count])
-      if input.isEmpty {
-        let done = interpret(received, now)
-        if done < count { input.append(UnsafeRawBufferPointer(rebasing: received[done...])) }
-      } else {
-        input.append(received)
-        interpretLeftovers(now)
-      }
-    }
-    return (transfer, loop.scratch.count)
+  private func receiveIntoScratch(_ now: UInt64) -> Transfer {
+    let transfer = wire.receive(into: loop.scratch)
+    // While it ends, what comes is dropped unseen.
+    guard case .moved(let count) = transfer, count > 0, isServing else { return transfer }
+    let received = UnsafeRawBufferPointer(rebasing: loop.scratch[..<count])
+    if wire.isSecure { unseal(received, now) } else { accept(received, now) }
+    return transfer
   }
 
-  private func receiveIntoBody(_ now: UInt64) -> (Transfer, capacity: Int) {
-    guard let room = incoming?.makeRoom(remaining: state.contentRemaining) else { return (.wouldBlock, 0) }
-    var transfer = Transfer.wouldBlock
-    incoming?.body.append(addingCapacity: room) { span in
-      span.withUnsafeMutableBufferPointer { buffer, initialized in
-        transfer = Socket.receive(
-          descriptor.number, into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: room))
-        if case .moved(let count) = transfer { initialized += count }
-      }
-    }
+  private func receiveIntoBody(_ now: UInt64) -> Transfer {
+    let transfer =
+      incoming?.receive(remaining: state.contentRemaining) { wire.receive(into: $0) } ?? .wouldBlock
     if case .moved(let count) = transfer, count > 0 {
       deadlines.bodyReceived(count, at: now)
       state.passOverContent(count)
       if state.contentRemaining == 0 { _ = interpret(UnsafeRawBufferPointer(start: nil, count: 0), now) }
     }
-    return (transfer, room)
+    return transfer
+  }
+
+  private func unseal(_ received: UnsafeRawBufferPointer, _ now: UInt64) {
+    loop.plaintext.removeAll(keepingCapacity: true)
+    do throws(TLSSessionError) {
+      try wire.unseal(received, into: &loop.plaintext, from: &loop.pool)
+    } catch {
+      return tlsFailed(error)
+    }
+    if info.tls == nil, let peer = wire.tlsPeer {
+      info.tls = peer
+      deadlines.handshakeCompleted(at: now)
+    }
+    if wire.unsentBytes > 0 { loop.touch(self) }
+    if !loop.plaintext.isEmpty { loop.plaintext.withUnsafeBytes { accept($0, now) } }
+    if wire.isClosedByPeer, isServing { endInput(now) }
+  }
+
+  private func accept(_ received: UnsafeRawBufferPointer, _ now: UInt64) {
+    if input.isEmpty, pause == nil {
+      let done = interpret(received, now)
+      if done < received.count { input.append(UnsafeRawBufferPointer(rebasing: received[done...])) }
+    } else {
+      input.append(received)
+      if pause == nil { interpretLeftovers(now) }
+    }
   }
 
   private func interpretLeftovers(_ now: UInt64) {
@@ -145,13 +113,14 @@ extension Connection {
       switch state.receive(bytes.bytes, offset: &offset) {
       case .needsMoreInput: return offset
       case .paused:
-        isPaused = true
+        pause = .answers
         return offset
       case .closed: return bytes.count
       case .head(let head, let id): decide(head, id, now)
       case .content(let range, _):
         deadlines.bodyReceived(range.count, at: now)
-        incoming?.body.append(contentsOf: bytes[range])
+        takeContent(UnsafeRawBufferPointer(rebasing: bytes[range]))
+        if pause != nil { return offset }
       case .complete(let id):
         complete(id, now)
         deadlines.requestBegan(at: now)
@@ -161,9 +130,7 @@ extension Connection {
       case .failed(let error, let id):
         // Either its head, which then was not announced, or its content.
         if incoming?.id != id { requestsBegun += 1 }
-        incoming = nil
-        state.respond(to: id, with: loop.handler.failure(.malformed(error)))
-        loop.touch(self)
+        refuse(.malformed(error), id)
       }
     }
     return bytes.count
@@ -172,33 +139,81 @@ extension Connection {
   private func decide(_ head: RequestHead, _ id: ExchangeID, _ now: UInt64) {
     requestsBegun += 1
     switch loop.handler.admit(head, info) {
-    case .accept(let limit):
-      state.admit(contentLimit: limit)
-      incoming = IncomingRequest(id: id, head: head, receivedAt: deadlines.requestReceivedAt)
-      deadlines.bodyBegan(at: now)
-      if head.expectsContinue { loop.touch(self) }
     case .reject(let response):
       state.respond(to: id, with: response)
       loop.touch(self)
+    case .accept(let limit):
+      do throws(ContentCodingError) {
+        incoming = try IncomingRequest(
+          id: id, head: head, receivedAt: deadlines.requestReceivedAt, contentLimit: limit)
+        state.admit(contentLimit: limit)
+        deadlines.bodyBegan(at: now)
+        if head.expectsContinue { loop.touch(self) }
+      } catch {
+        refuse(.undecodable(error), id)
+      }
     }
   }
 
+  private func takeContent(_ content: UnsafeRawBufferPointer) {
+    do throws(ContentCodingError) {
+      guard let isTaken = try incoming?.take(content), !isTaken else { return }
+      pause = .inflating
+      loop.revisit(self)
+    } catch {
+      refuseIncoming(error)
+    }
+  }
+
+  /// - Returns: whether all that has come is decoded.
+  private func inflateOn() -> Bool {
+    do throws(ContentCodingError) {
+      if try incoming?.inflate() == false {
+        loop.revisit(self)
+        return false
+      }
+    } catch {
+      refuseIncoming(error)
+    }
+    return true
+  }
+
   private func complete(_ id: ExchangeID, _ now: UInt64) {
-    guard let incoming, incoming.id == id else { return }
-    self.incoming = nil
-    let request = Request(
-      head: incoming.head, body: incoming.body, receivedAt: incoming.receivedAt, completedAt: now, connection: info)
-    handle(request, id)
+    guard let incoming = incoming.take() else { return }
+    do throws(ContentCodingError) {
+      handle(try incoming.complete(at: now, info), id)
+    } catch {
+      refuse(.undecodable(error), id)
+    }
+  }
+
+  private func refuseIncoming(_ error: ContentCodingError) {
+    guard let id = incoming?.id else { return }
+    refuse(.undecodable(error), id)
   }
 
   /// The client sends no more. It may still read: what it has asked for is answered (RFC 9112, 9.6); half a request
   /// isn't.
-  private func endInput() {
+  private func endInput(_ now: UInt64) {
     hasInputEnded = true
-    isReadable = false
+    deadlines.hangUpProbed(at: now)
     if isLingering { return abort() }
     state.inputEnded()
-    if !isPaused { interpretLeftovers(monotonicNanoseconds()) }
+    if pause == nil { interpretLeftovers(now) }
+    loop.touch(self)
+  }
+
+  /// Ends a connection on which TLS can't go on. Its alert is sent still; a client that speaks HTTP in clear is told so
+  /// in clear.
+  private func tlsFailed(_ error: TLSSessionError) {
+    var farewell: [UInt8] = []
+    if error == .plainHTTP {
+      let framing = ResponseEncoder.Framing(connection: .close, omitsContent: false)
+      ResponseEncoder.append(answer(to: .plainHTTPOnTLSPort), framing, date: loop.date, to: &farewell)
+    }
+    wire.breakOff(farewell, returningTo: &loop.pool)
+    cancelAll()
+    beginClosing(lingers: true)
     loop.touch(self)
   }
 }

@@ -2,19 +2,19 @@
 ///
 /// One timer a shard: a sweep reads 8 bytes a connection, 10,000 of them in a few microseconds, and setting or moving a
 /// deadline, which every request does, is one store. The timer is moved only for a deadline that comes before it.
-struct DeadlineTable {
+package struct DeadlineTable {
   private static let never = UInt64.max
 
   private var deadlines: [UInt64] = []
-  private(set) var alarm: UInt64?
+  package private(set) var alarm: UInt64?
 
   /// Deadlines are kept to this: the timer never goes off more often.
-  let grain: UInt64
+  package let grain: UInt64
 
-  init(grain: Duration = .milliseconds(50)) { self.grain = grain.nanoseconds }
+  package init(grain: Duration = .milliseconds(50)) { self.grain = grain.nanoseconds }
 
   /// Sets the deadline of a slot, or takes it away.
-  mutating func set(_ deadline: UInt64?, slot: Int) {
+  package mutating func set(_ deadline: UInt64?, slot: Int) {
     if slot >= deadlines.count {
       guard deadline != nil else { return }
       deadlines += repeatElement(Self.never, count: slot + 1 - deadlines.count)
@@ -26,7 +26,7 @@ struct DeadlineTable {
   private var earliestSinceAlarm = Self.never
 
   /// The time to set the timer to, where it has to move.
-  mutating func alarmToSet(now: UInt64) -> UInt64? {
+  package mutating func alarmToSet(now: UInt64) -> UInt64? {
     guard earliestSinceAlarm != Self.never, earliestSinceAlarm < alarm ?? Self.never else { return nil }
     let time = max(earliestSinceAlarm, now + grain)
     earliestSinceAlarm = Self.never
@@ -36,7 +36,7 @@ struct DeadlineTable {
   }
 
   /// The slots whose deadline has come; each is taken away. To be called when the timer went off.
-  mutating func sweep(now: UInt64) -> [Int] {
+  package mutating func sweep(now: UInt64) -> [Int] {
     var expired: [Int] = []
     earliestSinceAlarm = Self.never
     for slot in deadlines.indices where deadlines[slot] != Self.never {

@@ -15,6 +15,9 @@ package final class Exchange: Sendable {
   private let state = Mutex(State.open(onCancel: []))
   private let mailbox: Mailbox
   private let place: Place
+  private let coding: ReplyCoding?
+  /// The request's, which say in what coding the reply may come.
+  private let fields: Fields
 
   /// Whose answer it is.
   struct Place: Sendable {
@@ -22,18 +25,33 @@ package final class Exchange: Sendable {
     let request: ExchangeID
   }
 
-  init(place: Place, mailbox: Mailbox) {
+  /// - Parameter coding: nil where replies go out as they are.
+  init(place: Place, mailbox: Mailbox, coding: ReplyCoding?, fields: Fields) {
     self.place = place
     self.mailbox = mailbox
+    self.coding = coding
+    self.fields = fields
   }
 
-  deinit { give(.missing) }
+  deinit { if close() { mailbox.post(.answer(place, .missing)) } }
 
   /// Answers. Nothing happens where the request is answered already or the client has gone.
-  package func respond(_ response: Response) { give(.ready(response)) }
+  package func respond(_ response: Response) {
+    guard close() else { return }
+    if let response = coded(response) { mailbox.post(.answer(place, .ready(response))) }
+  }
 
   /// Answers with what `make` returns, called on the connection's I/O queue, where it must not take long.
-  package func respond(onQueue make: @escaping @Sendable () -> Response) { give(.deferred(make)) }
+  package func respond(onQueue make: @escaping @Sendable () -> Response) {
+    guard close() else { return }
+    mailbox.post(.answer(place, .deferred { self.coded(make()) }))
+  }
+
+  /// The response in the coding that the client asks for; nil where it comes later, by another message.
+  private func coded(_ response: Response) -> Response? {
+    guard let coding, coding.isWorthwhile(response) else { return response }
+    return coding.code(response, for: fields) { [mailbox, place] in mailbox.post(.answer(place, .ready($0))) }
+  }
 
   /// Whether the client has gone, or been given up, before its answer.
   package var isCancelled: Bool {
@@ -75,19 +93,20 @@ package final class Exchange: Sendable {
     for body in bodies { body() }
   }
 
-  private func give(_ answer: Answer) {
-    let isFirst = state.withLock { state in
+  /// - Returns: whether it was open: to be answered by whoever closes it.
+  private func close() -> Bool {
+    state.withLock { state in
       guard case .open = state else { return false }
       state = .answered
       return true
     }
-    if isFirst { mailbox.post(.answer(place, answer)) }
   }
 }
 
 /// What a handler gave for a request.
 enum Answer: Sendable {
   case ready(Response)
-  case deferred(@Sendable () -> Response)
+  /// Made on the I/O queue; nil where it comes as another answer.
+  case deferred(@Sendable () -> Response?)
   case missing
 }

@@ -72,6 +72,11 @@ package final class HTTPServer: Sendable {
     for shard in shards { shard.start { self.shardFinished() } }
   }
 
+  /// Secures the connections to come with another context, made of renewed files; those that are open keep theirs.
+  package func reload(_ context: TLSContext) {
+    for shard in shards { shard.mailbox.post(.secure(context)) }
+  }
+
   /// Stops accepting, closes idle connections, lets requests in flight be answered with `Connection: close`, and calls
   /// `completion` when all is done, on an I/O queue. What isn't done after the drain timeout is cut off.
   package func shutdown(_ completion: @escaping @Sendable () -> Void) {

@@ -12,6 +12,8 @@ final class Mailbox: Sendable {
     case adopt(socket: Int32, peer: SocketAddress)
     /// There is room again for connections that had to wait in the backlog.
     case roomToAccept
+    /// Secure new connections with this.
+    case secure(TLSContext)
     /// Stop accepting, and tell every shard to drain: to the shard that accepts.
     case stop(deadline: UInt64)
     /// Finish what is in flight by a time of the monotonic clock. Nothing is adopted after it.

@@ -1,16 +1,25 @@
 internal import Glibc
 
-/// Bytes on their way to a client, in order: heads and small bodies joined in buffers lent by the shard, large bodies
-/// as they were given, so that neither is copied again and an idle connection holds none.
+/// Bytes on their way out, in order: heads and small bodies joined in buffers lent by the shard, large bodies as they
+/// were given, so that neither is copied again and an idle connection holds none.
 struct OutputQueue {
-  /// Below this a body is copied behind its head: cheaper than a second part in the syscall.
-  static let joinedBodyBytes = 16 << 10
+  /// What became of an attempt to empty the queue.
+  enum Sending: Equatable {
+    case emptied
+    /// The socket wants no more for now; its next edge will tell.
+    case socketFull
+    /// The budget is spent, and the socket may want more.
+    case budgetSpent
+    case failed
+  }
 
   private struct Part {
     var bytes: [UInt8]
     var sent = 0
     /// Lent by the pool, and open to more bytes.
     let isLent: Bool
+
+    var unsent: Int { bytes.count - sent }
   }
 
   private var parts: [Part] = []
@@ -21,12 +30,17 @@ struct OutputQueue {
   var isEmpty: Bool { count == 0 }
 
   /// Lets `body` append to the end of the queue.
-  mutating func append(from pool: inout BufferPool, _ body: (inout [UInt8]) -> Void) {
+  mutating func append<Failure: Error>(
+    from pool: inout BufferPool, _ body: (inout [UInt8]) throws(Failure) -> Void
+  ) throws(Failure) {
     if parts.isEmpty || !parts[parts.count - 1].isLent { parts.append(Part(bytes: pool.take(), isLent: true)) }
     let last = parts.count - 1
     let before = parts[last].bytes.count
-    body(&parts[last].bytes)
-    count += parts[last].bytes.count - before
+    defer {
+      count += parts[last].bytes.count - before
+      if isEmpty { removeAll(returningTo: &pool) }
+    }
+    try body(&parts[last].bytes)
   }
 
   /// Puts bytes at the end without copying them.
@@ -36,39 +50,56 @@ struct OutputQueue {
     count += bytes.count
   }
 
-  /// Sends as much as the socket takes.
-  ///
-  /// - Returns: `.moved` with what was sent where the queue is empty afterwards; `.wouldBlock` where the socket has
-  ///   taken some or nothing and wants no more.
-  mutating func send(to socket: Int32, returningTo pool: inout BufferPool) -> Transfer {
-    var total = 0
+  /// Sends as much as the socket takes, but no more than `budget`.
+  mutating func send(to socket: Int32, budget: inout Int, returningTo pool: inout BufferPool) -> Sending {
     while count > 0 {
-      switch sendOnce(to: socket) {
+      guard budget > 0 else { return .budgetSpent }
+      let offered = min(budget, offerable)
+      switch offer(offered, to: socket) {
       case .moved(let sent):
-        let isShort = advance(by: sent, returningTo: &pool)
-        total += sent
-        if isShort { return .wouldBlock }
-      case let stopped: return stopped
+        budget -= sent
+        advance(by: sent, returningTo: &pool)
+        if sent < offered { return .socketFull }
+      case .wouldBlock: return .socketFull
+      case .failed: return .failed
       }
     }
-    return .moved(total)
+    return .emptied
+  }
+
+  /// Takes up to `limit` bytes off the front, which `body` gets in one piece.
+  mutating func takeFirst<Failure: Error>(
+    atMost limit: Int, returningTo pool: inout BufferPool, _ body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    let start = parts[firstPart].sent
+    let taken = min(limit, parts[firstPart].unsent)
+    do {
+      let bytes = parts[firstPart].bytes
+      try body(bytes.span.bytes.extracting(start..<start + taken))
+    }
+    advance(by: taken, returningTo: &pool)
   }
 
   /// Lets go of everything.
   mutating func removeAll(returningTo pool: inout BufferPool) {
     while firstPart < parts.count { retireFirstPart(to: &pool) }
-    parts = []
+    parts.removeAll(keepingCapacity: true)
     firstPart = 0
     count = 0
   }
 
-  /// One syscall for the first two parts: a head and its body.
-  private func sendOnce(to socket: Int32) -> Transfer {
+  /// Bytes of the first two parts, a head and its body: what one syscall is given.
+  private var offerable: Int {
+    parts[firstPart].unsent + (firstPart + 1 < parts.count ? parts[firstPart + 1].unsent : 0)
+  }
+
+  private func offer(_ count: Int, to socket: Int32) -> Transfer {
     parts[firstPart].bytes.withUnsafeBytes { first in
-      let first = UnsafeRawBufferPointer(rebasing: first[parts[firstPart].sent...])
-      guard firstPart + 1 < parts.count else { return Socket.send(socket, first) }
+      let first = UnsafeRawBufferPointer(rebasing: first[parts[firstPart].sent...].prefix(count))
+      guard first.count < count else { return Socket.send(socket, first) }
       return parts[firstPart + 1].bytes.withUnsafeBytes { second in
-        withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { gathered in
+        let second = UnsafeRawBufferPointer(rebasing: second.prefix(count - first.count))
+        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { gathered in
           gathered.initializeElement(at: 0, to: iovec(first))
           gathered.initializeElement(at: 1, to: iovec(second))
           return Socket.send(socket, gathering: gathered)
@@ -77,26 +108,20 @@ struct OutputQueue {
     }
   }
 
-  /// - Returns: whether the socket took less than it was given, and so has no more room.
-  private mutating func advance(by sent: Int, returningTo pool: inout BufferPool) -> Bool {
-    let offered = firstPart + 1 < parts.count ? 2 : 1
+  private mutating func advance(by sent: Int, returningTo pool: inout BufferPool) {
     var left = sent
     count -= sent
-    for _ in 0..<offered {
-      let rest = parts[firstPart].bytes.count - parts[firstPart].sent
-      if left < rest {
-        parts[firstPart].sent += left
-        return true
-      }
-      left -= rest
+    while firstPart < parts.count, left >= parts[firstPart].unsent {
+      left -= parts[firstPart].unsent
       retireFirstPart(to: &pool)
     }
-    return false
+    if left > 0 { parts[firstPart].sent += left }
   }
 
   private mutating func retireFirstPart(to pool: inout BufferPool) {
     var bytes: [UInt8] = []
     swap(&bytes, &parts[firstPart].bytes)
+    parts[firstPart].sent = 0
     if parts[firstPart].isLent { pool.give(back: bytes) }
     firstPart += 1
     if firstPart == parts.count {

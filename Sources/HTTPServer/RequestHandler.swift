@@ -32,6 +32,7 @@ package enum Admission: Sendable {
 /// A whole request.
 package struct Request: Sendable {
   package let head: RequestHead
+  /// The content, decoded: whatever Content-Encoding the head names has been undone.
   package var body: [UInt8]
   /// Monotonic nanoseconds at which its first byte was read.
   package let receivedAt: UInt64
@@ -43,12 +44,18 @@ package struct Request: Sendable {
 /// Who is at the other end of a connection.
 package struct ConnectionInfo: Sendable {
   package let peer: SocketAddress
+  /// What the TLS handshake has settled; nil on a connection without TLS.
+  package internal(set) var tls: TLSPeer?
 }
 
 /// Why the server answers by itself.
 package enum ServerFailure: Error, Equatable, Sendable {
   /// The message breaks HTTP or a limit; the error knows its status.
   case malformed(ProtocolError)
+  /// The content is in a coding that isn't known or doesn't decode: 415, 413, 400.
+  case undecodable(ContentCodingError)
+  /// The client speaks HTTP where TLS is spoken: 400, in clear.
+  case plainHTTPOnTLSPort
   /// The client took too long over the rest of its request: 408.
   case requestTimeout
   /// The answer wasn't there in time: 504.
@@ -64,10 +71,24 @@ extension ServerFailure {
   package var status: Status {
     switch self {
     case .malformed(let error): error.status
+    case .undecodable(let error): error.status
+    case .plainHTTPOnTLSPort: .badRequest
     case .requestTimeout: .requestTimeout
     case .answerTimeout: .gatewayTimeout
     case .unanswered: .internalServerError
     case .tooManyConnections: .serviceUnavailable
+    }
+  }
+}
+
+extension ContentCodingError {
+  /// The status of the answer.
+  package var status: Status {
+    switch self {
+    case .unsupported: .unsupportedMediaType
+    case .outputTooLarge: .contentTooLarge
+    case .truncated, .trailingData, .malformed, .checksumMismatch: .badRequest
+    case .outOfMemory: .serviceUnavailable
     }
   }
 }

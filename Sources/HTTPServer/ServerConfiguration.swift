@@ -13,6 +13,12 @@ package struct ServerConfiguration: Sendable {
   package var capacity = Capacity()
   package var timeouts = Timeouts()
 
+  /// What connections are secured with, but those over Unix sockets; nil for HTTP in clear.
+  package var tls: TLSContext?
+  /// Replies of text from this size on are sent in gzip to clients that ask for it; nil for never. Below a segment of
+  /// TCP nothing is won.
+  package var gzipRepliesFromBytes: Int? = 1400
+
   package init(addresses: [ListenAddress]) { self.addresses = addresses }
 
   /// Caps on what is held at a time.
@@ -45,6 +51,9 @@ package struct ServerConfiguration: Sendable {
     /// How long a closing connection goes on reading, so that the client gets to read the last answer
     /// (RFC 9112, 9.6).
     package var linger = Duration.seconds(2)
+    /// How often a client that has ended its side is asked whether it still waits for its answer; one that has gone
+    /// has its requests cancelled.
+    package var hangUpProbe = Duration.milliseconds(500)
     /// How long `shutdown` waits for requests in flight.
     package var drain = Duration.seconds(30)
 

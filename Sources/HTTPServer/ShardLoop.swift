@@ -13,7 +13,10 @@ final class ShardLoop {
   let mailbox: Mailbox
   /// What is read goes through here, and only leftovers stay with their connection.
   let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
+  /// What TLS made of it.
+  var plaintext: [UInt8] = []
   var pool = BufferPool()
+  let replyCoding: ReplyCoding?
   /// The value of Date, made once a second.
   private(set) var date: [UInt8] = []
   let timeouts: ConnectionDeadlines.Timeouts
@@ -21,6 +24,8 @@ final class ShardLoop {
   /// Whether the shard has drained: no connection is left and none will come.
   private(set) var isFinished = false
 
+  /// What new connections are secured with; those over Unix sockets aren't.
+  private var tls: TLSContext?
   private let pollSet: PollSet
   private let ledger: ConnectionLedger
   private var acceptor: Acceptor?
@@ -54,6 +59,8 @@ final class ShardLoop {
     self.handler = handler
     self.ledger = ledger
     self.mailbox = mailbox
+    replyCoding = configuration.gzipRepliesFromBytes.map { ReplyCoding(bytesMinimum: $0) }
+    tls = configuration.tls
     timeouts = ConnectionDeadlines.Timeouts(configuration.timeouts)
     self.shards = shards
     connections = [nil, nil]
@@ -139,6 +146,7 @@ final class ShardLoop {
       guard let connection = connection(id) else { continue }
       connection.isUnfinished = false
       connection.read()
+      touch(connection)
     }
   }
 
@@ -149,6 +157,7 @@ final class ShardLoop {
       case .answer(let place, let answer): connection(place.connection)?.take(answer, forRequest: place.request)
       case .adopt(let socket, let peer): adopt(socket, peer)
       case .roomToAccept: resumeAccepting()
+      case .secure(let context): tls = context
       case .stop(let deadline): stopAccepting(deadline)
       case .drain(let deadline): drain(by: deadline)
       }
@@ -200,8 +209,8 @@ extension ShardLoop {
   private func adopt(_ socket: Int32, _ peer: SocketAddress) {
     let slot = freeSlots.popLast() ?? newSlot()
     let id = ConnectionID(slot: slot, generation: generations[Int(slot)])
-    let connection = Connection(
-      id: id, descriptor: Descriptor(owning: socket), info: ConnectionInfo(peer: peer), loop: self)
+    let wire = Wire(Descriptor(owning: socket), peer.isUnix ? nil : tls)
+    let connection = Connection(id: id, wire: wire, info: ConnectionInfo(peer: peer, tls: nil), loop: self)
     connections[Int(slot)] = connection
     openCount += 1
     do throws(Errno) {

@@ -50,7 +50,8 @@ import Testing
     let client = try RawClient(port: server.port)
     let bytes = Array(
       ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
-        + "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n")
+        + "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n")
         .utf8)
     for start in stride(from: 0, to: bytes.count, by: step) { try client.send(bytes[start...].prefix(step)) }
     #expect(try client.readAnswer().text == "hello")

@@ -61,4 +61,14 @@ import Testing
     }
     #expect(error?.description.hasPrefix("cannot resolve no such host: ") == true)
   }
+
+  @Test(
+    arguments: [
+      ("42", "2", [3, 4]), ("42", "1", [3]), ("43", "1", []), (nil, "1", []), ("42", nil, []), ("42", "0", []),
+      ("42", "-1", []), ("42", "1 ", []), ("x", "1", []), ("42", "2000000000", []),
+    ] as [(String?, String?, [Int32])])
+  func onWhatTheServiceManagerHandsOver(pid: String?, count: String?, descriptors: [Int32]) {
+    let addresses = ListenAddress.inherited(listenPID: pid, listenFDs: count, processID: 42)
+    #expect(addresses == descriptors.map { .inherited(descriptor: $0) })
+  }
 }

@@ -22,6 +22,7 @@ final class RawClient {
   private var descriptor: Int32
   private var received: [UInt8] = []
   private let background = DispatchGroup()
+  private var tls: TLSTestClient?
 
   init(port: UInt16) throws {
     descriptor = try Self.open(AF_INET)
@@ -72,7 +73,28 @@ final class RawClient {
 
   func send(_ text: String) throws { try send(Array(text.utf8)) }
 
-  func send(_ bytes: some Collection<UInt8>) throws { try Self.send(Array(bytes), to: descriptor) }
+  func send(_ bytes: some Collection<UInt8>) throws {
+    guard let tls else { return try Self.send(Array(bytes), to: descriptor) }
+    tls.send(Array(bytes))
+    try sendRecords()
+  }
+
+  /// Speaks TLS from here on.
+  ///
+  /// - Throws: `Broken` where the server ends the connection before the handshake is through.
+  func secure(_ client: TLSTestClient) throws {
+    tls = client
+    _ = client.receive([])
+    try sendRecords()
+    while !client.isEstablished {
+      guard try receive() else { throw Broken(what: "the stream ended within the handshake", code: 0) }
+    }
+  }
+
+  private func sendRecords() throws {
+    guard let records = tls?.takeOutbound(), !records.isEmpty else { return }
+    try Self.send(records, to: descriptor)
+  }
 
   /// Sends from another thread, so that this one can read meanwhile.
   func sendInBackground(_ bytes: [UInt8]) {
@@ -147,11 +169,12 @@ final class RawClient {
     while true {
       let count = withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 1) { buffer in
         let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-        if count > 0 { received += buffer[..<count] }
+        if count > 0 { received += tls?.receive(Array(buffer[..<count])) ?? Array(buffer[..<count]) }
         return count
       }
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else { throw Broken(what: "recv", code: errno) }
+      try sendRecords()
       return count > 0
     }
   }

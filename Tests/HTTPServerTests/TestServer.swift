@@ -5,7 +5,8 @@ import HTTPServer
 import Synchronization
 
 /// A server on a free port whose handler a test steers by the path:
-/// `/hello` and `/echo` answer at once, `/later` on another queue, `/held` when the test says so, `/dropped` never;
+/// `/hello` and `/echo` answer at once, `/later` on another queue, `/held` when the test says so, `/dropped` never,
+/// `/text` with something to code, `/tls` with the client's name;
 /// `/refused` is turned away on its head, `/small` may have 16 bytes of content.
 final class TestServer: Sendable {
   let server: HTTPServer
@@ -51,8 +52,14 @@ final class TestServer: Sendable {
   private static func handle(_ request: Request, _ exchange: Exchange, _ held: HeldExchanges) {
     switch request.head.path {
     case "/hello": exchange.respond(Response(.ok, [.contentType: "text/plain"], body: Array("hello".utf8)))
-    case "/peer": exchange.respond(onQueue: { Response(.ok, body: Array("\(request.connection.peer)".utf8)) })
+    case "/peer": exchange.respond(Response(.ok, body: Array("\(request.connection.peer)".utf8)))
     case "/later": DispatchQueue.global().async { exchange.respond(Response(.ok, body: request.body)) }
+    case "/tls":
+      let subject = request.connection.tls?.clientSubject ?? "nobody"
+      exchange.respond(Response(.ok, body: Array(subject.utf8)))
+    case "/text":
+      let fields: ResponseFields = [.contentType: "application/json; charset=utf-8", .vary: "Accept"]
+      exchange.respond(Response(.ok, fields, body: Array(String(repeating: "[0.125]", count: 1000).utf8)))
     case "/held": held.add(exchange, request)
     case "/dropped": break
     default: exchange.respond(Response(.ok, [.contentType: "application/json"], body: request.body))
