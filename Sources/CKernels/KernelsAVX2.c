@@ -15,9 +15,10 @@ TILE(1) TILE(2) TILE(3)
 static tile_function *const tiles[TILE_ROWS] = {tile_1, tile_2, tile_3};
 
 #include "PanelLoops.h"
+#include "Yardsticks.h"
 
 #pragma clang attribute pop
 
-const struct ffn_kernels ffn_kernels_avx2 = {"avx2", gate_up, project, gate};
+const struct ffn_kernels ffn_kernels_avx2 = {"avx2", gate_up, project, gate, multiply_adds, read_floats};
 
 #endif

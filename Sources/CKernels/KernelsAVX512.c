@@ -16,9 +16,10 @@ static tile_function *const tiles[TILE_ROWS] = {tile_1, tile_2, tile_3, tile_4, 
                                                 tile_7, tile_8, tile_9, tile_10, tile_11, tile_12};
 
 #include "PanelLoops.h"
+#include "Yardsticks.h"
 
 #pragma clang attribute pop
 
-const struct ffn_kernels ffn_kernels_avx512 = {"avx512", gate_up, project, gate};
+const struct ffn_kernels ffn_kernels_avx512 = {"avx512", gate_up, project, gate, multiply_adds, read_floats};
 
 #endif

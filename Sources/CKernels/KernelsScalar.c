@@ -24,5 +24,6 @@ static void tile_1(
 static tile_function *const tiles[TILE_ROWS] = {tile_1};
 
 #include "PanelLoops.h"
+#include "Yardsticks.h"
 
-const struct ffn_kernels ffn_kernels_scalar = {"scalar", gate_up, project, gate};
+const struct ffn_kernels ffn_kernels_scalar = {"scalar", gate_up, project, gate, multiply_adds, read_floats};

@@ -30,6 +30,9 @@ package final class FeedForwardLayer: Sendable {
   /// Bytes of the packed weights, which stay resident as long as the layer does.
   package var residentBytes: Int { gateUp.byteCount + (down?.byteCount ?? 0) }
 
+  /// The packed weights as they lie in memory.
+  var packedWeights: [UnsafeBufferPointer<Float>] { [gateUp.packedWeights] + (down.map { [$0.packedWeights] } ?? []) }
+
   /// Packs `weights`, whose views are read now and not needed afterwards.
   ///
   /// - Throws: ``LayerError`` where the shapes do not make a layer.

@@ -16,6 +16,8 @@ struct PackedPanels: Sendable {
 
   var byteCount: Int { weights.byteCount + bias.byteCount }
 
+  var packedWeights: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: weights.base, count: weights.count) }
+
   /// Packs `[columns, terms]`, a panel for every 32 rows.
   init(_ matrix: MatrixView, bias: VectorView?) throws(LayerError) {
     let panels = (matrix.rows + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS

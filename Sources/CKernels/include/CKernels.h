@@ -106,6 +106,10 @@ struct ffn_kernels {
   void (*project)(const struct ffn_project *job, size_t first_panel, size_t end_panel, float *totals);
   // y[i] = gate(a[i], b[i]); y may be a or b.
   void (*gate)(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count);
+  // Yardsticks. multiply_adds starts from *sink and leaves a sum there; returns how many it did. read_floats reads in
+  // order and returns what keeps the reads alive.
+  uint64_t (*multiply_adds)(size_t steps, float *sink);
+  uint32_t (*read_floats)(const float *x, size_t count);
 };
 
 // Kernel set number `index` of those that this processor and its operating system can run, the fastest first; NULL
