@@ -81,7 +81,7 @@ final class Call: Sendable {
     self.record = record
   }
 
-  deinit { end(.clientGone, timing: RequestTiming(), responseBytes: 0) }
+  deinit { end(.clientGone, timing: timed(RequestTiming()), responseBytes: 0) }
 
   /// Whether nobody waits for the answer any more.
   var isOver: Bool { state.withLock { $0.isOver } }
@@ -118,7 +118,7 @@ final class Call: Sendable {
 
   private func cancel() {
     let withdraw = state.withLock { $0.withdraw }
-    end(.clientGone, timing: RequestTiming(), responseBytes: 0)
+    end(.clientGone, timing: timed(RequestTiming()), responseBytes: 0)
     withdraw?()
   }
 
@@ -126,7 +126,7 @@ final class Call: Sendable {
 
   /// Sends what was asked for.
   func answer(_ response: Response, timing: RequestTiming? = nil) {
-    end(.answered(response.status), timing: timing ?? timingSoFar(), responseBytes: response.body.count)
+    end(.answered(response.status), timing: timing ?? timed(RequestTiming()), responseBytes: response.body.count)
     sink.respond(response)
   }
 
@@ -140,15 +140,21 @@ final class Call: Sendable {
   }
 
   /// Sends a problem in place of what was asked for.
-  func fail(_ error: APIError) {
+  ///
+  /// - Parameter timing: the phases that the request has been through, beside its reading.
+  func fail(_ error: APIError, timing: RequestTiming = RequestTiming()) {
     let problem = Problem(error)
     let response = problem.response(instance: id)
-    end(.problem(problem.type), timing: timingSoFar(), responseBytes: response.body.count)
+    end(.problem(problem.type), timing: timed(timing), responseBytes: response.body.count)
     sink.respond(response)
   }
 
-  private func timingSoFar() -> RequestTiming {
-    RequestTiming(read: readTime, total: MonotonicClock.now() - receivedAt)
+  /// The phases with what every call has: its reading, and its whole time until now.
+  private func timed(_ phases: RequestTiming) -> RequestTiming {
+    var timing = phases
+    timing.read = readTime
+    timing.total = MonotonicClock.now() - receivedAt
+    return timing
   }
 
   private func end(_ ending: RequestOutcome.Ending, timing: RequestTiming, responseBytes: Int) {

@@ -26,52 +26,55 @@ extension InferenceAPI {
       let subject = try catalog.resolve(request.subject)
       call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
       try subject.check(request, configuration)
-      let deadline = request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 }
-      let decode = MonotonicClock.now() - started
+      let submitted = MonotonicClock.now()
+      let timing = RequestTiming(read: call.readTime, decode: submitted - started, queue: waited)
       let withdraw = try inference.submit(
         ForwardRequest(
-          subject: subject.layer, input: request.input.tensor, activations: request.activations, deadline: deadline),
+          subject: subject.layer, input: request.input.tensor, activations: request.activations,
+          deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 }),
         id: call.id
       ) { [self] result in
-        let timing = RequestTiming(read: call.readTime, decode: decode, queue: waited)
-        answerFFN(call, request, subject, timing, result)
+        switch result {
+        case .success(let result):
+          answerFFN(call, FFNReply(request: request, subject: subject, result: result), timing)
+        case .failure(let error):
+          var timing = timing
+          timing.queue += MonotonicClock.now() - submitted
+          call.fail(error, timing: timing)
+        }
       }
       call.setWithdrawal(withdraw)
     } catch {
-      call.fail(error)
+      call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: waited))
     }
   }
 
   /// Runs on the worker that computed the batch.
-  private func answerFFN(
-    _ call: Call, _ request: FFNRequest, _ subject: FFNSubject, _ timing: RequestTiming,
-    _ result: Result<ForwardResult, APIError>
-  ) {
+  ///
+  /// - Parameter timing: of the phases before the line.
+  private func answerFFN(_ call: Call, _ reply: FFNReply, _ timing: RequestTiming) {
     if call.isOver { return }
-    let reply: FFNReply
-    do {
-      let result = try result.get()
-      reply = FFNReply(request: request, subject: subject, result: result)
-      try reply.checkFinite()
-    } catch {
-      return call.fail(error)
-    }
     var timing = timing
     timing.queue += reply.result.queue
     timing.compute = reply.result.compute
     timing.batchRows = reply.result.batchRows
     timing.batchRequests = reply.result.batchRequests
+    do {
+      try reply.checkFinite()
+    } catch {
+      return call.fail(error, timing: timing)
+    }
     if reply.elements <= configuration.inlineReplyElements {
       call.answerOnIOQueue { [timing] in reply.response(timing, receivedAt: call.receivedAt) }
-    } else {
-      let handedOver = MonotonicClock.now()
-      inference.pool.run { [timing] in
-        if call.isOver { return }
-        var timing = timing
-        timing.queue += MonotonicClock.now() - handedOver
-        let (response, finalTiming) = reply.response(timing, receivedAt: call.receivedAt)
-        call.answer(response, timing: finalTiming)
-      }
+      return
+    }
+    let computed = MonotonicClock.now()
+    inference.pool.run { [timing] in
+      if call.isOver { return }
+      var timing = timing
+      timing.queue += MonotonicClock.now() - computed
+      let (response, finalTiming) = reply.response(timing, receivedAt: call.receivedAt)
+      call.answer(response, timing: finalTiming)
     }
   }
 }

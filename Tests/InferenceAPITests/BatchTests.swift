@@ -111,6 +111,9 @@ import Testing
     #expect(outcome.layer?.model == "demo")
     #expect(outcome.layer?.layer == "swiglu")
     #expect(outcome.rows == 1)
+    #expect(outcome.timing.queue > 0)
+    #expect(outcome.timing.compute == 0)
+    #expect(outcome.timing.total >= 1_000_000)
   }
 
   @Test func requestWhoseClientHasGoneLeavesTheLine() async throws {
