@@ -12,7 +12,8 @@
 
 TILE(1) TILE(2) TILE(3)
 
-static tile_function *const tiles[TILE_ROWS] = {tile_1, tile_2, tile_3};
+static tile_function *const f32_tiles[TILE_ROWS] = {f32_tile_1, f32_tile_2, f32_tile_3};
+static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile_1, bf16_tile_2, bf16_tile_3};
 
 #include "PanelLoops.h"
 #include "Yardsticks.h"

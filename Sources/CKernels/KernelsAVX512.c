@@ -12,8 +12,12 @@
 
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 
-static tile_function *const tiles[TILE_ROWS] = {tile_1, tile_2, tile_3, tile_4,  tile_5,  tile_6,
-                                                tile_7, tile_8, tile_9, tile_10, tile_11, tile_12};
+static tile_function *const f32_tiles[TILE_ROWS] = {
+    f32_tile_1, f32_tile_2, f32_tile_3, f32_tile_4,  f32_tile_5,  f32_tile_6,
+    f32_tile_7, f32_tile_8, f32_tile_9, f32_tile_10, f32_tile_11, f32_tile_12};
+static tile_function *const bf16_tiles[TILE_ROWS] = {
+    bf16_tile_1, bf16_tile_2, bf16_tile_3, bf16_tile_4,  bf16_tile_5,  bf16_tile_6,
+    bf16_tile_7, bf16_tile_8, bf16_tile_9, bf16_tile_10, bf16_tile_11, bf16_tile_12};
 
 #include "PanelLoops.h"
 #include "Yardsticks.h"

@@ -46,38 +46,57 @@ static void widen(const struct ffn_matrix *m, size_t row, size_t first, size_t c
   }
 }
 
-// One half or the whole of a panel: rows first_row … first_row + columns − 1 of m become columns of the panel.
-// panel points at the first of them, in a block of [terms of the block][32].
-static void pack_block(const struct ffn_matrix *m, size_t first_row, size_t columns, size_t block, float *panel) {
+// Element c of a term in a packed bf16 panel: the lower half of word c, or the upper half of word c − 16.
+static inline size_t half_position(size_t c) { return c % FFN_PAIR_COLUMNS * 2 + c / FFN_PAIR_COLUMNS; }
+
+// y[i * 32] = element (row, first + i) of m, as it is stored.
+static void copy_halves(const struct ffn_matrix *m, size_t row, size_t first, size_t count, uint16_t *y) {
+  const char *base = m->base;
+  ptrdiff_t element = (ptrdiff_t)row * m->row_stride + (ptrdiff_t)first * m->column_stride, stride = m->column_stride;
+  for (size_t i = 0; i < count; i++, element += stride) memcpy(y + i * FFN_PANEL_COLUMNS, base + 2 * element, 2);
+}
+
+// Rows first_row … first_row + columns − 1 of m become columns first_column … of a block of a panel,
+// [terms of the block][32]; zeros where m has no such row.
+static void pack_block(
+    const struct ffn_matrix *m, enum ffn_type type, size_t first_row, size_t columns, size_t block, void *panel,
+    size_t first_column) {
   size_t first = block * FFN_BLOCK_TERMS;
   size_t length = m->columns - first < FFN_BLOCK_TERMS ? m->columns - first : FFN_BLOCK_TERMS;
   for (size_t c = 0; c < columns; c++) {
-    if (first_row + c < m->rows) {
-      widen(m, first_row + c, first, length, panel + c, FFN_PANEL_COLUMNS);
+    int is_zero = first_row + c >= m->rows;
+    if (type == FFN_BF16) {
+      uint16_t *halves = (uint16_t *)panel + half_position(first_column + c);
+      if (!is_zero) copy_halves(m, first_row + c, first, length, halves);
+      for (size_t k = 0; is_zero && k < length; k++) halves[k * FFN_PANEL_COLUMNS] = 0;
     } else {
-      for (size_t k = 0; k < length; k++) panel[k * FFN_PANEL_COLUMNS + c] = 0;
+      float *floats = (float *)panel + first_column + c;
+      if (!is_zero) widen(m, first_row + c, first, length, floats, FFN_PANEL_COLUMNS);
+      for (size_t k = 0; is_zero && k < length; k++) floats[k * FFN_PANEL_COLUMNS] = 0;
     }
   }
 }
 
-void ffn_pack_panels(const struct ffn_matrix *w, size_t first_panel, size_t end_panel, float *weights) {
+void ffn_pack_panels(
+    const struct ffn_matrix *w, enum ffn_type type, size_t first_panel, size_t end_panel, void *weights) {
   size_t panels = ffn_ceil_div(w->rows, FFN_PANEL_COLUMNS), blocks = ffn_ceil_div(w->columns, FFN_BLOCK_TERMS);
   for (size_t p = first_panel; p < end_panel; p++) {
     for (size_t block = 0; block < blocks; block++) {
-      float *panel = weights + ffn_panel_block(p, panels, block, w->columns);
-      pack_block(w, p * FFN_PANEL_COLUMNS, FFN_PANEL_COLUMNS, block, panel);
+      char *panel = (char *)weights + ffn_panel_block(p, panels, block, w->columns) * ffn_term_bytes(type);
+      pack_block(w, type, p * FFN_PANEL_COLUMNS, FFN_PANEL_COLUMNS, block, panel, 0);
     }
   }
 }
 
 void ffn_pack_pair_panels(
-    const struct ffn_matrix *a, const struct ffn_matrix *b, size_t first_panel, size_t end_panel, float *weights) {
+    const struct ffn_matrix *a, const struct ffn_matrix *b, enum ffn_type type, size_t first_panel, size_t end_panel,
+    void *weights) {
   size_t panels = ffn_ceil_div(a->rows, FFN_PAIR_COLUMNS), blocks = ffn_ceil_div(a->columns, FFN_BLOCK_TERMS);
   for (size_t p = first_panel; p < end_panel; p++) {
     for (size_t block = 0; block < blocks; block++) {
-      float *panel = weights + ffn_panel_block(p, panels, block, a->columns);
-      pack_block(a, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel);
-      pack_block(b, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel + FFN_PAIR_COLUMNS);
+      char *panel = (char *)weights + ffn_panel_block(p, panels, block, a->columns) * ffn_term_bytes(type);
+      pack_block(a, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel, 0);
+      pack_block(b, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel, FFN_PAIR_COLUMNS);
     }
   }
 }

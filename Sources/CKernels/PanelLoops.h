@@ -1,15 +1,16 @@
 #pragma once
 
 // The loops around a kernel set's tiles, the same for all of them. The including file defines LANES, TILE_ROWS and
-//
-//   tiles[rows - 1](x, w, terms, totals, first, ahead, ahead_step)
-//
-// which adds the block sums of `rows` rows and one panel to the totals, or sets them where it is the first block, and
-// prefetches two cache lines at `ahead`, which moves on by `ahead_step` bytes with each term.
+// f32_tiles and bf16_tiles, where tiles[rows - 1] is the tile_function of `rows` rows.
 
 #include "GateMath.h"
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+static inline const char *panel_block(const struct ffn_panels *panels, size_t panel, size_t block) {
+  size_t terms = ffn_panel_block(panel, panels->panels, block, panels->terms);
+  return (const char *)panels->weights + terms * ffn_term_bytes(panels->type);
+}
 
 // totals[p][row][32] = x·wᵀ for panels first_panel + p of one group, p < count.
 //
@@ -19,24 +20,24 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static void sum_panels(
     const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, size_t end_panel,
     float *totals) {
+  tile_function *const *tiles = panels->type == FFN_BF16 ? bf16_tiles : f32_tiles;
   size_t rows = x->rows, tile_count = ffn_ceil_div(rows, TILE_ROWS);
   size_t tile_rows = rows / tile_count, larger_tiles = rows % tile_count;
-  size_t ahead_step = ffn_ceil_div(FFN_PANEL_COLUMNS * sizeof(float), tile_count);
+  size_t term_bytes = ffn_term_bytes(panels->type), ahead_step = ffn_ceil_div(term_bytes, tile_count);
   size_t blocks = ffn_ceil_div(panels->terms, FFN_BLOCK_TERMS);
   for (size_t block = 0; block < blocks; block++) {
     size_t terms = smaller(panels->terms - block * FFN_BLOCK_TERMS, FFN_BLOCK_TERMS);
-    const float *w = panels->weights + ffn_panel_block(first_panel, panels->panels, block, panels->terms);
+    const char *w = panel_block(panels, first_panel, block);
     const float *x_block = x->base + block * x->block_step;
-    for (size_t p = 0; p < count; p++, w += terms * FFN_PANEL_COLUMNS) {
-      const float *next = w;
+    for (size_t p = 0; p < count; p++, w += terms * term_bytes) {
+      const char *ahead = w;
       if (p + 1 < count) {
-        next = w + terms * FFN_PANEL_COLUMNS;
+        ahead = w + terms * term_bytes;
       } else if (block + 1 < blocks) {
-        next = panels->weights + ffn_panel_block(first_panel, panels->panels, block + 1, panels->terms);
+        ahead = panel_block(panels, first_panel, block + 1);
       } else if (first_panel + count < end_panel) {
-        next = panels->weights + ffn_panel_block(first_panel + count, panels->panels, 0, panels->terms);
+        ahead = panel_block(panels, first_panel + count, 0);
       }
-      const char *ahead = (const char *)next;
       for (size_t t = 0, row = 0, height; t < tile_count; t++, row += height, ahead += ahead_step * terms) {
         height = tile_rows + (t < larger_tiles);
         tiles[height - 1](

@@ -36,7 +36,7 @@ package final class FeedForwardLayer: Sendable {
   /// Packs `weights`, whose views are read now and not needed afterwards.
   ///
   /// - Throws: ``LayerError`` where the shapes do not make a layer.
-  /// - Complexity: one read of the sources, one write of the panels; f16 and bf16 are widened to float32, exactly.
+  /// - Complexity: one read of the sources, one write of the panels; f16 is widened to float32, exactly.
   package init(_ weights: LayerWeights, kernels: Kernels = .best()) throws(LayerError) {
     try weights.validate()
     let gateBranch = (weights.gateProj, weights.gateBias)

@@ -3,9 +3,13 @@ internal import CKernels
 /// One projection, or the gate and up projections together, in the panels that every kernel set reads.
 ///
 /// The layout and the order of every sum are described at `ffn_panels` in CKernels.
+///
+/// Weights stored as bf16 stay bf16, since that is half the memory to keep and to read; all others become float32. The
+/// results are the same bits either way.
 struct PackedPanels: Sendable {
-  /// `[panels][terms][32]`, grouped
+  /// `[panels][terms][32]`, grouped, of ``type``
   private let weights: AlignedFloats
+  private let type: ffn_type
   /// `[panels][32]`; zeros where there is no bias and beyond the last column
   private let bias: AlignedFloats
   /// Terms of every sum: the projection's inputs.
@@ -21,9 +25,10 @@ struct PackedPanels: Sendable {
   /// Packs `[columns, terms]`, a panel for every 32 rows.
   init(_ matrix: MatrixView, bias: VectorView?) throws(LayerError) {
     let panels = (matrix.rows + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
-    try self.init(panels: panels, terms: matrix.columns, columns: matrix.rows)
+    try self.init(
+      type: PackedPanels.type(for: matrix.type), panels: panels, terms: matrix.columns, columns: matrix.rows)
     var source = ffn_matrix(matrix)
-    ffn_pack_panels(&source, 0, panels, weights.base)
+    ffn_pack_panels(&source, type, 0, panels, weights.base)
     if let bias { widen(bias, into: 0, run: FFN_PANEL_COLUMNS) }
   }
 
@@ -31,23 +36,28 @@ struct PackedPanels: Sendable {
   init(a: MatrixView, aBias: VectorView?, b: MatrixView, bBias: VectorView?) throws(LayerError) {
     let run = FFN_PAIR_COLUMNS
     let panels = (a.rows + run - 1) / run
-    try self.init(panels: panels, terms: a.columns, columns: a.rows)
+    let type = PackedPanels.type(for: a.type == b.type ? a.type : .f32)
+    try self.init(type: type, panels: panels, terms: a.columns, columns: a.rows)
     var first = ffn_matrix(a)
     var second = ffn_matrix(b)
-    ffn_pack_pair_panels(&first, &second, 0, panels, weights.base)
+    ffn_pack_pair_panels(&first, &second, type, 0, panels, weights.base)
     if let aBias { widen(aBias, into: 0, run: run) }
     if let bBias { widen(bBias, into: run, run: run) }
   }
 
-  private init(panels: Int, terms: Int, columns: Int) throws(LayerError) {
+  private static func type(for stored: WeightType) -> ffn_type { stored == .bf16 ? FFN_BF16 : FFN_F32 }
+
+  private init(type: ffn_type, panels: Int, terms: Int, columns: Int) throws(LayerError) {
     let width = FFN_PANEL_COLUMNS
-    let (perPanel, overflow) = terms.multipliedReportingOverflow(by: width)
+    let termFloats = ffn_term_bytes(type) / MemoryLayout<Float>.stride
+    let (perPanel, overflow) = terms.multipliedReportingOverflow(by: termFloats)
     let (count, overflowAgain) = perPanel.multipliedReportingOverflow(by: panels)
     guard !overflow, !overflowAgain, let weights = AlignedFloats(count: count),
       let bias = AlignedFloats(count: panels * width)
     else { throw .outOfMemory(bytes: count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride).partialValue) }
     bias.base.initialize(repeating: 0, count: bias.count)
     self.weights = weights
+    self.type = type
     self.bias = bias
     self.terms = terms
     self.columns = columns
@@ -65,7 +75,7 @@ struct PackedPanels: Sendable {
 
   /// The panels as the kernels take them; valid while this value is.
   var kernelPanels: ffn_panels {
-    ffn_panels(weights: weights.base, bias: bias.base, terms: terms, panels: panels, columns: columns)
+    ffn_panels(weights: weights.base, type: type, bias: bias.base, terms: terms, panels: panels, columns: columns)
   }
 }
 

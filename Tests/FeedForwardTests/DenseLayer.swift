@@ -16,22 +16,29 @@ struct DenseLayer {
   var upBias: [Float]?
   var downBias: [Float]?
 
-  /// Packs the layer; the arrays live long enough, since packing is all that reads them.
-  func packed(kernels: Kernels) throws -> FeedForwardLayer {
-    try gateProj.withUnsafeBytes { gate in
-      try upProj.withUnsafeBytes { up in
-        try downProj.withUnsafeBytes { down in
-          try withVector(gateBias) { gateBias in
-            try withVector(upBias) { upBias in
-              try withVector(downBias) { downBias in
-                try FeedForwardLayer(
+  /// Packs the layer from tensors of `type`, f32 or bf16; the arrays live long enough, since packing is all that reads
+  /// them.
+  func packed(kernels: Kernels, type: WeightType = .f32) throws -> FeedForwardLayer {
+    let tensors = [gateProj, upProj, downProj, gateBias ?? [], upBias ?? [], downBias ?? []].map {
+      type == .bf16 ? $0.flatMap(Self.upperHalf) : $0.withUnsafeBytes(Array.init)
+    }
+    return try tensors[0].withUnsafeBytes { gate in
+      try tensors[1].withUnsafeBytes { up in
+        try tensors[2].withUnsafeBytes { down in
+          try tensors[3].withUnsafeBytes { gateBias in
+            try tensors[4].withUnsafeBytes { upBias in
+              try tensors[5].withUnsafeBytes { downBias in
+                func matrix(_ bytes: UnsafeRawBufferPointer, _ rows: Int, _ columns: Int) -> MatrixView {
+                  MatrixView(base: bytes.baseAddress!, type: type, rows: rows, columns: columns)
+                }
+                func vector(_ bytes: UnsafeRawBufferPointer, _ count: Int) -> VectorView? {
+                  bytes.isEmpty ? nil : VectorView(base: bytes.baseAddress!, type: type, count: count)
+                }
+                return try FeedForwardLayer(
                   LayerWeights(
-                    gate: self.gate,
-                    gateProj: MatrixView(base: gate.baseAddress!, type: .f32, rows: dFF, columns: dIn),
-                    upProj: MatrixView(base: up.baseAddress!, type: .f32, rows: dFF, columns: dIn),
-                    downProj: dOut == 0
-                      ? nil : MatrixView(base: down.baseAddress!, type: .f32, rows: dOut, columns: dFF),
-                    gateBias: gateBias, upBias: upBias, downBias: downBias),
+                    gate: self.gate, gateProj: matrix(gate, dFF, dIn), upProj: matrix(up, dFF, dIn),
+                    downProj: dOut == 0 ? nil : matrix(down, dOut, dFF), gateBias: vector(gateBias, dFF),
+                    upBias: vector(upBias, dFF), downBias: vector(downBias, dOut)),
                   kernels: kernels)
               }
             }
@@ -41,11 +48,18 @@ struct DenseLayer {
     }
   }
 
-  private func withVector<R>(_ values: [Float]?, _ body: (VectorView?) throws -> R) rethrows -> R {
-    guard let values else { return try body(nil) }
-    return try values.withUnsafeBytes {
-      try body(VectorView(base: $0.baseAddress!, type: .f32, count: values.count))
-    }
+  /// The two bytes of a bf16: a float32 without its lower half.
+  private static func upperHalf(_ value: Float) -> [UInt8] {
+    [UInt8(truncatingIfNeeded: value.bitPattern >> 16), UInt8(value.bitPattern >> 24)]
+  }
+
+  /// The same layer with every number cut to a bf16.
+  var cutToBF16: DenseLayer {
+    func cut(_ values: [Float]) -> [Float] { values.map { Float(bitPattern: $0.bitPattern & 0xFFFF_0000) } }
+    var layer = self
+    (layer.gateProj, layer.upProj, layer.downProj) = (cut(gateProj), cut(upProj), cut(downProj))
+    (layer.gateBias, layer.upBias, layer.downBias) = (gateBias.map(cut), upBias.map(cut), downBias.map(cut))
+    return layer
   }
 
   /// A layer of normal-looking numbers, each weight of the order of 1/√fan-in.

@@ -60,6 +60,21 @@ import Testing
     }
   }
 
+  /// Weights stored as bf16 stay so in memory, and give the bits that their float32 values give.
+  @Test(arguments: shapes, kernels)
+  func halfTheMemoryForTheSameBits(_ shape: Shape, kernels: String) throws {
+    var random = SplitMix(seed: 13)
+    let dense = DenseLayer.random(.swiglu, dIn: shape.dIn, dFF: shape.dFF, dOut: shape.dOut, random: &random).cutToBF16
+    let wide = try dense.packed(kernels: .named(kernels))
+    let narrow = try dense.packed(kernels: .named(kernels), type: .bf16)
+    #expect(narrow.storedType == .bf16)
+    #expect(narrow.residentBytes < wide.residentBytes)
+    for rows in [1, 2, 5, 14] {
+      let input = random.floats(rows * shape.dIn, scale: 2)
+      #expect(narrow.apply(to: input).output == wide.apply(to: input).output)
+    }
+  }
+
   /// The promise of the engine: a row's bits depend on the row alone. Every batch of 1…70 rows, cut out of one sequence
   /// of rows at another place each time.
   @Test(arguments: kernels)

@@ -9,6 +9,8 @@
 //
 //   panel          [terms][32]: for each term k of the sums, the weights of 32 outputs side by side. A pair panel
 //                  holds 16 outputs of operand a and the same 16 of operand b, so that the gate has both at hand.
+//                  Weights stored as bf16 stay so, half the bytes to read: word c of a term's 16 words holds output c
+//                  in its lower half and output c + 16 in its upper one, each a shift or a mask away from its float32.
 //   block          256 consecutive terms. Inside a group the panels are stored block by block.
 //   group          4 consecutive panels (fewer at the end): [blocks][panels of the group][terms of the block][32],
 //                  which is the order in which every path reads them.
@@ -53,7 +55,7 @@ struct ffn_gate {
   float limit; // L of swiglu_clamped
 };
 
-// How the elements of a source matrix or vector are stored, little-endian.
+// How the elements of a source matrix or vector are stored, little-endian; packed panels are FFN_F32 or FFN_BF16.
 enum ffn_type { FFN_F32, FFN_F16, FFN_BF16 };
 
 // A source matrix [rows, columns] = [out, in]; strides in elements, base at any alignment.
@@ -66,8 +68,9 @@ struct ffn_matrix {
 
 // One packed projection.
 struct ffn_panels {
-  const float *weights; // `panels` panels of `terms` terms, 64-byte aligned
-  const float *bias;    // [panels][32], 64-byte aligned
+  const void *weights; // `panels` panels of `terms` terms, 64-byte aligned
+  enum ffn_type type;  // of the weights
+  const float *bias;   // [panels][32], 64-byte aligned
   size_t terms;
   size_t panels;
   size_t columns; // outputs: of each operand in a pair, of the projection otherwise
@@ -127,26 +130,29 @@ static inline void ffn_pause(void) {
 
 static inline size_t ffn_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
-// Floats of `panels` packed panels.
-static inline size_t ffn_panels_count(size_t panels, size_t terms) { return panels * terms * FFN_PANEL_COLUMNS; }
+// Bytes of one term of a packed panel.
+static inline size_t ffn_term_bytes(enum ffn_type type) { return FFN_PANEL_COLUMNS * (type == FFN_BF16 ? 2 : 4); }
 
-// Offset, in floats, of block `block` of panel `panel` among `panels` packed panels.
+// Offset, in terms, of block `block` of panel `panel` among `panels` packed panels.
 static inline size_t ffn_panel_block(size_t panel, size_t panels, size_t block, size_t terms) {
   size_t group_first = panel / FFN_GROUP_PANELS * FFN_GROUP_PANELS;
   size_t group = panels - group_first < FFN_GROUP_PANELS ? panels - group_first : FFN_GROUP_PANELS;
   size_t first = block * FFN_BLOCK_TERMS;
   size_t length = terms - first < FFN_BLOCK_TERMS ? terms - first : FFN_BLOCK_TERMS;
-  return FFN_PANEL_COLUMNS * (group_first * terms + group * first + (panel - group_first) * length);
+  return group_first * terms + group * first + (panel - group_first) * length;
 }
 
-// Packs panels [first_panel, end_panel) of W: panel p holds rows 32p … 32p+31, zeros beyond the last.
-void ffn_pack_panels(const struct ffn_matrix *w, size_t first_panel, size_t end_panel, float *weights);
+// Packs panels [first_panel, end_panel) of W: panel p holds rows 32p … 32p+31, zeros beyond the last. `type` is that of
+// the packed weights: FFN_BF16 only where the source is FFN_BF16.
+void ffn_pack_panels(
+    const struct ffn_matrix *w, enum ffn_type type, size_t first_panel, size_t end_panel, void *weights);
 
 // Packs pair panels [first_panel, end_panel) of a and b, of one shape: panel p holds rows 16p … 16p+15 of both.
 void ffn_pack_pair_panels(
-    const struct ffn_matrix *a, const struct ffn_matrix *b, size_t first_panel, size_t end_panel, float *weights);
+    const struct ffn_matrix *a, const struct ffn_matrix *b, enum ffn_type type, size_t first_panel, size_t end_panel,
+    void *weights);
 
-// y[i * y_stride] = element i of a row of `v`, converted; used for biases.
+// y[i] = element (row, i) of v as float32; used for biases.
 void ffn_widen(const struct ffn_matrix *v, size_t row, float *y, size_t count);
 
 // Copies row-major x [rows, terms] into row blocks.
