@@ -18,17 +18,17 @@ final class Acceptor {
   private let listeners: [Listener]
   private let ledger: ConnectionLedger
   private let shards: [Mailbox]
-  private let refusal: @Sendable (ServerFailure) -> Response
+  private let refusal: (@Sendable (ServerFailure) -> Response)?
   private var nextShard = 0
   private(set) var isPaused = false
 
   /// A turn leaves further connections for the next one, so that a flood doesn't keep requests waiting.
   private static let connectionsPerTurn = 64
 
-  /// - Parameter refusal: the answer for a client whose address has too many connections.
+  /// - Parameter refusal: the answer for a client whose address has too many connections; nil where it must not be in clear.
   init(
     listeners: [Listener], ledger: ConnectionLedger, shards: [Mailbox],
-    refusal: @escaping @Sendable (ServerFailure) -> Response
+    refusal: (@Sendable (ServerFailure) -> Response)?
   ) {
     self.listeners = listeners
     self.ledger = ledger
@@ -76,19 +76,21 @@ final class Acceptor {
   }
 
   private func deal(_ socket: Int32, _ peer: SocketAddress) {
-    guard ledger.enter(peer) else {
-      // Best effort, without a place in any table: the flood that this guards against must cost nothing.
+    guard ledger.enter(peer) else { return refuse(socket) }
+    shards[nextShard].post(.adopt(socket: socket, peer: peer))
+    nextShard = (nextShard + 1) % shards.count
+  }
+
+  /// Best effort, without a place in any table: the flood that this guards against must cost nothing.
+  private func refuse(_ socket: Int32) {
+    if let refusal {
       var bytes: [UInt8] = []
       let framing = ResponseEncoder.Framing(connection: .close, omitsContent: false)
       ResponseEncoder.append(refusal(.tooManyConnections), framing, date: [], to: &bytes)
       bytes.withUnsafeBytes { _ = Socket.send(socket, $0) }
       Socket.endSending(socket)
-      close(socket)
-      return
     }
-    if !peer.isUnix { csystem_set_no_delay(socket) }
-    shards[nextShard].post(.adopt(socket: socket, peer: peer))
-    nextShard = (nextShard + 1) % shards.count
+    close(socket)
   }
 
   private func attempt(_ listener: Int32) -> Attempt {

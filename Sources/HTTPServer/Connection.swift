@@ -33,7 +33,7 @@ final class Connection {
   }
 
   let id: ConnectionID
-  unowned let loop: ShardLoop
+  let loop: ShardLoop
   let wire: Wire
   var info: ConnectionInfo
   /// Whether the loop has it on its list of those to flush, and of those to go on with.

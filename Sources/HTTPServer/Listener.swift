@@ -113,6 +113,8 @@ final class Listener: Sendable {
         try retryingInterrupts {
           setsockopt(descriptor.number, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         }
+        // Inherited by what is accepted.
+        try retryingInterrupts { csystem_set_no_delay(descriptor.number) }
         if entry.ai_family == AF_INET6 { try retryingInterrupts { csystem_set_v6_only(descriptor.number) } }
         step = "bind"
         var storage = sockaddr_storage()
@@ -173,6 +175,7 @@ final class Listener: Sendable {
       try retryingInterrupts { fcntl(number, F_SETFL, flags | O_NONBLOCK) }
       try retryingInterrupts { fcntl(number, F_SETFD, FD_CLOEXEC) }
       let address = try SocketAddress.bound(to: number)
+      if !address.isUnix { try retryingInterrupts { csystem_set_no_delay(number) } }
       return Listener(Descriptor(owning: number), address: address)
     }
   }

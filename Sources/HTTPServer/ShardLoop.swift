@@ -67,7 +67,8 @@ final class ShardLoop {
     generations = [0, 0]
     pollSet = try PollSet(wakeup: mailbox.wakeup)
     if !listeners.isEmpty {
-      let acceptor = Acceptor(listeners: listeners, ledger: ledger, shards: shards, refusal: handler.failure)
+      let refusal = configuration.tls == nil ? handler.failure : nil
+      let acceptor = Acceptor(listeners: listeners, ledger: ledger, shards: shards, refusal: refusal)
       try acceptor.begin(in: pollSet)
       self.acceptor = acceptor
     }
@@ -120,6 +121,8 @@ final class ShardLoop {
     deadlines.set(nil, slot: slot)
     openCount -= 1
     if ledger.remove(connection.info.peer) { shards[0].post(.roomToAccept) }
+    // It may be a descriptor that was wanting.
+    resumeAccepting()
     finishIfDrained()
   }
 

@@ -11,8 +11,9 @@ final class Wire {
   private static let sealedAtOnce = 64 << 10
 
   let socket: Descriptor
-  /// Whether the socket may have something to read, and room to write, by what its edges told.
-  var isReadable = false
+  /// Whether the socket may have something to read, and room to write: both may be so until an attempt or an edge
+  /// tells otherwise.
+  var isReadable = true
   var isWritable = true
   /// Whether the peer's end of stream is on its way or here.
   var isPeerFinished = false
