@@ -150,7 +150,10 @@ extension JSONError {
   package static func here(_ mismatch: JSONMismatch) -> JSONError { .mismatch(pointer: "", mismatch) }
 
   /// A client's own word as an error quotes it: its beginning, where it is long.
-  package static func quoted(_ word: String) -> String { word.utf8.count <= 64 ? word : word.prefix(64) + "…" }
+  package static func quoted(_ word: String) -> String {
+    // By scalars: one character may be of any length.
+    word.utf8.count <= 64 ? word : String(String.UnicodeScalarView(word.unicodeScalars.prefix(64))) + "…"
+  }
 
   /// RFC 6901, section 3: `~` and `/` inside a reference token.
   private static func escaped(_ token: String) -> String {

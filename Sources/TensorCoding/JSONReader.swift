@@ -212,6 +212,8 @@ package struct JSONReader {
 }
 
 /// The members an object has shown so far, for readers that refuse a second one of the same name.
+///
+/// Names are the same where Swift's strings are equal, as they are to the `switch` that looks at them afterwards.
 package struct KeySet {
   private var keys: Set<String> = []
 
