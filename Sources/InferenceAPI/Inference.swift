@@ -44,12 +44,23 @@ final class Inference: Sendable {
     case alone(RequestID)
   }
 
-  /// A request in the line, with the memory that its result goes into.
-  struct Entry: Sendable {
+  /// A request in the line, with the memory that its result goes into. A class, because a line moves its payloads
+  /// about.
+  final class Entry: Sendable {
     let request: ForwardRequest
     let output: FloatStorage
     let activations: ActivationStorage
     let completion: @Sendable (Result<ForwardResult, APIError>) -> Void
+
+    init(
+      _ request: ForwardRequest, dFF: Int, dOut: Int,
+      completion: @escaping @Sendable (Result<ForwardResult, APIError>) -> Void
+    ) {
+      self.request = request
+      output = FloatStorage(capacity: request.rows * dOut)
+      activations = ActivationStorage(request.activations, elements: request.rows * dFF)
+      self.completion = completion
+    }
   }
 
   let pool: WorkerPool<Key, Entry>
@@ -79,9 +90,7 @@ final class Inference: Sendable {
     case .packed(let layer): (key, dFF, dOut) = (.layer(ObjectIdentifier(layer)), layer.dFF, layer.dOut)
     case .given(let layer): (key, dFF, dOut) = (.alone(id), layer.dFF, layer.dOut)
     }
-    let entry = Entry(
-      request: request, output: FloatStorage(capacity: request.rows * dOut),
-      activations: ActivationStorage(request.activations, elements: request.rows * dFF), completion: completion)
+    let entry = Entry(request, dFF: dFF, dOut: dOut, completion: completion)
     do {
       let ticket = try pool.submit(entry, key: key, rows: request.rows, deadline: request.deadline)
       return { [pool] in pool.cancel(ticket) }

@@ -2,8 +2,13 @@
 enum MediaType {
   /// Whether a Content-Type is `application/json`, in any case and with any parameters.
   static func isJSON(_ contentType: String?) -> Bool {
-    guard let type = contentType?.prefix(while: { $0 != ";" }) else { return false }
-    return type.reversed().drop { $0 == " " || $0 == "\t" }.reversed()
-      .elementsEqual("application/json", by: { $0 == $1 || $0.lowercased() == String($1) })
+    guard let contentType else { return false }
+    // As nearly every client writes it.
+    if contentType == "application/json" { return true }
+    let type = contentType.utf8.prefix { $0 != UInt8(ascii: ";") }
+    let padding = type.reversed().prefix { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    return type.dropLast(padding.count).elementsEqual("application/json".utf8) { octet, expected in
+      octet == expected || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= octet && octet | 0x20 == expected
+    }
   }
 }

@@ -1,3 +1,5 @@
+internal import TensorCoding
+
 /// A span of monotonic time in nanoseconds, or a reading of the monotonic clock.
 package typealias Nanoseconds = UInt64
 
@@ -27,16 +29,32 @@ package struct RequestTiming: Sendable, Equatable {
   /// The value of `Server-Timing` (W3C Server Timing): milliseconds with three digits, the same microseconds that the
   /// reply's `timing` has, and the batch as a description.
   var serverTiming: String {
-    func metric(_ name: String, _ duration: Nanoseconds) -> String {
-      let microseconds = duration / 1000
-      let thousandths = String(microseconds % 1000)
-      let padding = String(repeating: "0", count: 3 - thousandths.utf8.count)
-      return "\(name);dur=\(microseconds / 1000).\(padding)\(thousandths)"
+    var text: [UInt8] = []
+    text.reserveCapacity(160)
+    text.appendMetric("read;dur=", read)
+    text.appendMetric(", decode;dur=", decode)
+    text.appendMetric(", queue;dur=", queue)
+    text.appendMetric(", compute;dur=", compute)
+    text.appendMetric(", encode;dur=", encode)
+    text.appendMetric(", total;dur=", total)
+    text.appendLiteral(", batch;desc=\"")
+    text.appendInteger(batchRows)
+    text.appendLiteral(" rows, ")
+    text.appendInteger(batchRequests)
+    text.appendLiteral(" requests\"")
+    return String(decoding: text, as: UTF8.self)
+  }
+}
+
+extension [UInt8] {
+  /// Milliseconds with three digits, rounded down to whole microseconds as the reply's `timing` is.
+  fileprivate mutating func appendMetric(_ name: StaticString, _ duration: Nanoseconds) {
+    appendLiteral(name)
+    let microseconds = duration / 1000
+    appendInteger(microseconds / 1000)
+    append(UInt8(ascii: "."))
+    for divisor: Nanoseconds in [100, 10, 1] {
+      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: microseconds % 1000 / divisor % 10))
     }
-    return [
-      metric("read", read), metric("decode", decode), metric("queue", queue), metric("compute", compute),
-      metric("encode", encode), metric("total", total),
-      "batch;desc=\"\(batchRows) rows, \(batchRequests) requests\"",
-    ].joined(separator: ", ")
   }
 }
