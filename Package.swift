@@ -77,7 +77,8 @@ let package = Package(
       name: "InferenceAPITests",
       dependencies: ["InferenceAPI", "Batching", "FeedForward", "Checkpoint", "TensorCoding", "HTTP1"],
       swiftSettings: language),
-    .testTarget(name: "EndToEndTests", swiftSettings: language),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["sluice"], resources: [.copy("Clients")], swiftSettings: language),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -47,6 +47,15 @@ enum APIError: Error {
 /// What ended a request in the transport, before or beside the API: the server words none of its answers itself.
 package enum TransportFailure: Error, Sendable {
   case malformed(ProtocolError)
+  /// The body is in a content coding that the transport does not undo.
+  case contentCodingUnsupported
+  /// The body does not decode as its content coding says.
+  case contentUndecodable
+  /// The body grew beyond what may be held of it as it was decoded.
+  case contentTooLarge(limit: Int)
+  /// There was no memory to decode the body.
+  case outOfMemory
+  case plainHTTPOnTLSPort
   /// The rest of the request did not come in time.
   case requestTimeout
   /// The answer was not there in time.

@@ -91,6 +91,14 @@ extension Problem {
   init(_ error: TransportFailure) {
     switch error {
     case .malformed(let error): self.init(error)
+    case .contentCodingUnsupported:
+      self.init(type: .unsupportedMediaType, detail: "The body's Content-Encoding is none that the server undoes.")
+    case .contentUndecodable:
+      self.init(type: .malformedRequest, detail: "The body does not decode as its Content-Encoding says.")
+    case .contentTooLarge(let limit): self.init(APIError.contentTooLarge(limit: limit))
+    case .outOfMemory: self.init(type: .overloaded, detail: nil, fields: [(.retryAfter, "1")])
+    case .plainHTTPOnTLSPort:
+      self.init(type: .malformedRequest, detail: "This port speaks HTTPS; the request came in clear.")
     case .requestTimeout: self.init(type: .requestTimeout, detail: nil)
     case .answerTimeout: self.init(type: .deadlineExceeded, detail: nil)
     case .unanswered: self.init(type: .internalError, detail: nil)

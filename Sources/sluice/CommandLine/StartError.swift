@@ -1,0 +1,76 @@
+import Checkpoint
+import FeedForward
+import HTTPServer
+import InferenceAPI
+
+/// Why the program does not start: one line that names what is wrong, and the exit code that says whose affair it is
+/// (sysexits.h).
+enum StartError: Error {
+  case variable(name: String, value: String, reason: String)
+  case usage(String)
+  case kernels(KernelsError)
+  /// - Parameter model: the name that the checkpoint was to be served under.
+  case checkpoint(model: String, CheckpointError)
+  case catalog(CatalogError)
+  case listen(ListenError)
+  /// Of `inspect`, which gives no names.
+  case inspection(CheckpointError)
+
+  var exitCode: Int32 {
+    switch self {
+    case .variable, .usage, .kernels: Self.wrongUsage
+    case .checkpoint(_, let error), .inspection(let error): error.exitCode
+    case .catalog(let error): error.exitCode
+    case .listen(.resources): Self.systemError
+    case .listen: Self.unavailable
+    }
+  }
+
+  static let wrongUsage: Int32 = 64
+  static let refusedData: Int32 = 65
+  static let unreadableInput: Int32 = 66
+  static let unavailable: Int32 = 69
+  static let systemError: Int32 = 71
+}
+
+extension StartError: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .variable(let name, let value, let reason): "\(name)=\(value): \(reason)"
+    case .usage(let text): text
+    case .kernels(.unavailable(let name, let available)):
+      "--kernels \(name): this machine has \(available.joined(separator: ", "))"
+    case .checkpoint(let model, let error): "model \"\(model)\": \(error)"
+    case .catalog(let error): "\(error)"
+    case .listen(let error): "\(error)"
+    case .inspection(let error): "\(error)"
+    }
+  }
+}
+
+extension CheckpointError {
+  /// 66 where a file could not be read, 64 where the command line asked for what is not there, else 65: what was read
+  /// is refused.
+  var exitCode: Int32 {
+    switch self {
+    case .unreadable, .notARegularFile, .noWeights: StartError.unreadableInput
+    case .layerSelection, .layerOutOfRange: StartError.wrongUsage
+    case .tooLarge, .shrunk, .noConfiguration, .safetensors, .malformedJSON, .missingMember, .duplicateMember,
+      .shardOutsideDirectory, .tensorNotInShard, .refusedFamily, .unknownFamily, .unsupportedActivation,
+      .unknownVariant, .variantParameter, .noLayers, .ambiguousLayers, .missingTensor, .misshapenTensor,
+      .unsupportedElementType, .contradiction:
+      StartError.refusedData
+    }
+  }
+}
+
+extension CatalogError {
+  var exitCode: Int32 {
+    switch self {
+    case .noModels, .duplicateModel, .invalidName: StartError.wrongUsage
+    case .layer(_, _, .outOfMemory): StartError.systemError
+    case .layer: StartError.refusedData
+    case .checkpoint(_, let error): error.exitCode
+    }
+  }
+}

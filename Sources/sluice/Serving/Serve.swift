@@ -1,0 +1,121 @@
+import ArgumentParser
+import Batching
+import Checkpoint
+import Dispatch
+import FeedForward
+import HTTPServer
+import InferenceAPI
+import Logging
+
+/// `sluice serve`: from flags to a server that answers, and from a signal to its end.
+struct Serve: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Serve layers over HTTP.",
+    discussion: """
+      Without --model the embedded model answers:
+        curl -d '{"input":[0.5,-1,2,0.25]}' -H 'Content-Type: application/json' localhost:8080/v1/ffn
+      """)
+
+  @OptionGroup(title: "Models") var models: ModelOptions
+  @OptionGroup(title: "Listening") var listening: ListenOptions
+  @OptionGroup(title: "Computing") var engine: EngineOptions
+  @OptionGroup(title: "Limits") var limits: LimitOptions
+  @OptionGroup(title: "Times (250ms, 10s, 2m; a bare number is seconds)") var timeouts: TimeoutOptions
+  @OptionGroup(title: "Logging") var logging: LogOptions
+
+  /// Serves until a signal ends the process.
+  ///
+  /// What is wrong with the command line, the checkpoints or the address is found before anything is packed. From then
+  /// on the server answers, though not ready: an orchestrator sees that it lives while it loads.
+  ///
+  /// - Parameters:
+  ///   - started: when the process began, in `MonotonicClock`'s time.
+  ///   - unknownVariables: to be warned about.
+  func run(started: UInt64, unknownVariables: [String]) throws(StartError) -> Never {
+    let sink = logging.makeSink()
+    // What stops the start is said last.
+    defer { sink.flush() }
+    let logger = Logger(label: "sluice") { _ in SinkLogHandler(sink: sink, level: logging.logLevel.level) }
+    for name in unknownVariables { logger.warning("unknown variable", metadata: ["name": "\(name)"]) }
+
+    let configuration = try engine.configuration(limits)
+    let opened = try OpenedModel.open(models)
+    let api = InferenceAPI(configuration: configuration, record: recorder(sink))
+    let server = try listen(api)
+    let signals = StopSignals(stopping: server, api, after: timeouts.drainDelay.duration, sink, logger)
+    server.start()
+
+    let catalog = try pack(opened, configuration, sink, logger)
+    api.publish(catalog)
+    report(ready: catalog, server, configuration, started: started, sink)
+    withExtendedLifetime(signals) { dispatchMain() }
+  }
+
+  private func recorder(_ sink: LogSink) -> @Sendable (RequestOutcome) -> Void {
+    guard logging.accessLog, logging.logLevel.level <= .info else { return { _ in } }
+    let log = AccessLog(sink: sink)
+    return { log.record($0) }
+  }
+
+  private func listen(_ api: InferenceAPI) throws(StartError) -> HTTPServer {
+    var configuration = ServerConfiguration(addresses: listening.addresses)
+    configuration.shards = listening.ioQueues.value
+    configuration.backlog = Int32(clamping: listening.backlog.value)
+    configuration.limits = limits.limits
+    configuration.timeouts = timeouts.timeouts
+    limits.apply(to: &configuration.capacity)
+    do {
+      return try HTTPServer(configuration: configuration, handler: RequestHandler(api))
+    } catch {
+      throw .listen(error)
+    }
+  }
+
+  private func pack(
+    _ opened: [OpenedModel], _ configuration: APIConfiguration, _ sink: LogSink, _ logger: Logger
+  ) throws(StartError) -> ModelCatalog {
+    var packed: [ServedModel] = []
+    for model in opened {
+      if case .checkpoint(let name, let checkpoint) = model {
+        logger.info("packing", metadata: checkpoint.logMetadata(model: name))
+      }
+      var meter = PackingMeter(sink: sink)
+      packed.append(try model.pack(configuration.kernels) { meter.show($0) })
+      meter.end()
+    }
+    do { return try ModelCatalog(packed) } catch { throw .catalog(error) }
+  }
+
+  /// The start line.
+  private func report(
+    ready catalog: ModelCatalog, _ server: HTTPServer, _ configuration: APIConfiguration, started: UInt64,
+    _ sink: LogSink
+  ) {
+    let models = catalog.models.map { model in
+      LogValue.object([
+        ("name", .string(model.name)), ("family", .string(model.family)), ("layers", .integer(model.layers.count)),
+      ])
+    }
+    let milliseconds = Int((MonotonicClock.now() - started) / 1_000_000)
+    sink.write(
+      .info, "ready",
+      [
+        ("addresses", .list(server.boundAddresses.map { .string("\($0)") })), ("models", .list(models)),
+        ("resident_bytes", .integer(catalog.residentBytes)), ("kernels", .string(configuration.kernels.name)),
+        ("workers", .integer(configuration.workers)), ("ready_ms", .integer(milliseconds)),
+        ("version", .string(Version.text)),
+      ])
+  }
+}
+
+extension Checkpoint {
+  fileprivate func logMetadata(model: String) -> Logger.Metadata {
+    var metadata: Logger.Metadata = [
+      "model": "\(model)", "path": "\(path)", "family": "\(family)", "rule": "\(rule)",
+      "layers": .stringConvertible(layers.count),
+      "bytes": .stringConvertible(layers.reduce(0) { $0 + $1.storedBytes }),
+    ]
+    if !notes.isEmpty { metadata["notes"] = .array(notes.map { "\($0)" }) }
+    return metadata
+  }
+}

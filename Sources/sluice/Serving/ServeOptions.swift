@@ -1,0 +1,196 @@
+import ArgumentParser
+import Batching
+import FeedForward
+import HTTP1
+import HTTPServer
+import InferenceAPI
+
+// The flags of `sluice serve` in the groups in which its help shows them, each group with what it configures.
+
+struct ModelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Serve a checkpoint under a name; can be given several times, the first one answers where a request names none.",
+      discussion: """
+        PATH is a directory with config.json and safetensors files, or a file with gate_proj.weight, up_proj.weight and \
+        down_proj.weight. Without any, the embedded model answers; `demo` stands for it beside others.
+        """,
+      valueName: "name=path|demo"))
+  var model: [ModelArgument] = []
+
+  @Option(help: ArgumentHelp("Load only these layers of every checkpoint, such as 0-3,7.", valueName: "list"))
+  var layers: String?
+}
+
+struct ListenOptions: ParsableArguments {
+  @Option(help: .address("Address to listen at; can be given several times. (default: 127.0.0.1)"))
+  var host: [String] = []
+
+  @Option(help: .number("Port to listen at; 0 lets the system choose one."))
+  var port: UInt16 = 8080
+
+  @Option(help: .path("Unix socket to listen at; can be given several times, and without --host in place of it."))
+  var unixSocket: [String] = []
+
+  @Option(help: .number("I/O queues; one serves some 100,000 small requests a second."))
+  var ioQueues = Count(1)
+
+  @Option(help: .number("Connections that may wait to be accepted."))
+  var backlog = Count(4096)
+
+  var addresses: [ListenAddress] {
+    let hosts = host.isEmpty && unixSocket.isEmpty ? ["127.0.0.1"] : host
+    return hosts.map { .tcp(host: $0, port: port) } + unixSocket.map { .unix(path: $0) }
+  }
+}
+
+struct EngineOptions: ParsableArguments {
+  @Option(help: .number("Threads that compute. (default: the processors, or the control group's share of them)"))
+  var workers: Count?
+
+  @Option(
+    help:
+      "Instruction set of the kernels: \(Kernels.available.map(\.name).joined(separator: ", ")). (default: the first)")
+  var kernels: String?
+
+  @Option(help: .number("Rows that are joined into one forward pass at most."))
+  var maxBatchRows = Count(64)
+
+  @Option(help: .number("Microseconds that a request waits for company; 0 joins what waits and waits for nobody."))
+  var batchDelayUs: UInt32 = 0
+
+  @Option(help: .number("Rows that may wait; more are answered 503 with Retry-After."))
+  var maxQueueRows = Count(4096)
+
+  func configuration(_ limits: LimitOptions) throws(StartError) -> APIConfiguration {
+    let chosen: Kernels
+    do {
+      chosen = try kernels.map(Kernels.named) ?? .best()
+    } catch {
+      throw .kernels(error)
+    }
+    let batching = BatchLimits(
+      maxBatchRows: maxBatchRows.value, maxQueueRows: maxQueueRows.value, batchDelay: .microseconds(batchDelayUs))
+    var configuration = APIConfiguration(
+      workers: workers?.value ?? CPUQuota.threads(), batching: batching, kernels: chosen)
+    configuration.bodyBytesLimit = limits.maxBodyBytes.bytes
+    return configuration
+  }
+}
+
+struct LimitOptions: ParsableArguments {
+  private static let lengths = Limits()
+  private static let capacity = ServerConfiguration.Capacity()
+
+  @Option(help: .octets("Octets of a request's body."))
+  var maxBodyBytes = ByteCount(lengths.contentBytes)
+
+  @Option(help: .octets("Octets of a request's method."))
+  var maxMethodBytes = ByteCount(lengths.methodBytes)
+
+  @Option(help: .octets("Octets of a request's target."))
+  var maxTargetBytes = ByteCount(lengths.targetBytes)
+
+  @Option(help: .octets("Octets of a request's head."))
+  var maxHeadBytes = ByteCount(lengths.headBytes)
+
+  @Option(help: .number("Fields of a request's head."))
+  var maxFields = Count(lengths.fieldCount)
+
+  @Option(help: .octets("Octets of a chunk's size and extensions."))
+  var maxChunkLineBytes = ByteCount(lengths.chunkLineBytes)
+
+  @Option(help: .octets("Octets of all chunk extensions of a request."))
+  var maxChunkExtensionBytes = ByteCount(lengths.chunkExtensionBytes)
+
+  @Option(help: .octets("Octets of a request's trailer section."))
+  var maxTrailerBytes = ByteCount(lengths.trailerBytes)
+
+  @Option(help: .octets("Octets of an unwanted body that are read to keep its connection."))
+  var maxDiscardedBytes = ByteCount(lengths.discardedContentBytes)
+
+  @Option(help: .number("Requests of one connection that are handled at a time."))
+  var maxPipelinedRequests = Count(lengths.pipelinedRequests)
+
+  @Option(help: .octets("Octets of answers that a client may leave unread before nothing more is read from it."))
+  var maxUnsentBytes = ByteCount(capacity.unsentBytes)
+
+  @Option(help: .number("Open connections; more wait to be accepted."))
+  var maxConnections = Count(capacity.connections)
+
+  @Option(help: .number("Open connections of one client address. (default: no limit of its own)"))
+  var maxConnectionsPerAddress: Count?
+
+  var limits: Limits {
+    Limits(
+      methodBytes: maxMethodBytes.bytes, targetBytes: maxTargetBytes.bytes, headBytes: maxHeadBytes.bytes,
+      fieldCount: maxFields.value, chunkLineBytes: maxChunkLineBytes.bytes,
+      chunkExtensionBytes: maxChunkExtensionBytes.bytes, trailerBytes: maxTrailerBytes.bytes,
+      contentBytes: maxBodyBytes.bytes, discardedContentBytes: maxDiscardedBytes.bytes,
+      pipelinedRequests: maxPipelinedRequests.value)
+  }
+
+  func apply(to capacity: inout ServerConfiguration.Capacity) {
+    capacity.connections = maxConnections.value
+    capacity.connectionsPerAddress = maxConnectionsPerAddress?.value ?? .max
+    capacity.unsentBytes = maxUnsentBytes.bytes
+  }
+}
+
+struct TimeoutOptions: ParsableArguments {
+  private static let defaults = ServerConfiguration.Timeouts()
+
+  @Option(help: .time("For a request's head; as long a new connection may stay silent."))
+  var headTimeout = TimeSpan(duration: defaults.head)
+
+  @Option(help: .time("For each 64 KiB of a request's body."))
+  var bodyTimeout = TimeSpan(duration: defaults.body)
+
+  @Option(help: .time("Between an answer and the next request."))
+  var idleTimeout = TimeSpan(duration: defaults.idle)
+
+  @Option(help: .time("For each 64 KiB of answers that a client takes."))
+  var writeTimeout = TimeSpan(duration: defaults.write)
+
+  @Option(help: .time("From the first byte of a request to the last of its answer."))
+  var requestTimeout = TimeSpan(duration: defaults.total)
+
+  @Option(help: .time("How long a closing connection is still read, so that the client gets the last answer."))
+  var lingerTimeout = TimeSpan(duration: defaults.linger)
+
+  @Option(help: .time("After SIGTERM: how long to go on serving, while /readyz says 503, before accepting ends."))
+  var drainDelay = TimeSpan.seconds(0)
+
+  @Option(help: .time("After that: how long requests in flight may take before they are cut off."))
+  var drainTimeout = TimeSpan(duration: defaults.drain)
+
+  var timeouts: ServerConfiguration.Timeouts {
+    var timeouts = Self.defaults
+    timeouts.head = headTimeout.duration
+    timeouts.body = bodyTimeout.duration
+    timeouts.idle = idleTimeout.duration
+    timeouts.write = writeTimeout.duration
+    timeouts.total = requestTimeout.duration
+    timeouts.linger = lingerTimeout.duration
+    timeouts.drain = drainTimeout.duration
+    return timeouts
+  }
+}
+
+struct LogOptions: ParsableArguments {
+  @Option(help: "Lines for people or for programs: text, json. (default: text on a terminal, else json)")
+  var logFormat: LogFormat?
+
+  @Option(help: "Least level that is logged: debug, info, warning, error.")
+  var logLevel = LogLevel.info
+
+  @Flag(inversion: .prefixedNo, help: "One line for each request.")
+  var accessLog = true
+
+  func makeSink() -> LogSink {
+    LogSink(format: logFormat ?? (StandardError.isTerminal ? .text : .json))
+  }
+}
+
+extension LogFormat: ExpressibleByArgument {}
+extension LogLevel: ExpressibleByArgument {}

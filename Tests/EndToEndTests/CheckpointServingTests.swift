@@ -1,0 +1,114 @@
+import Foundation
+import Testing
+
+/// A published layout from disk to answers.
+@Suite struct CheckpointServingTests {
+  struct Reply: Decodable {
+    let model: String
+    let layer: String
+    let output: [[[Double]]]
+  }
+
+  @Test func aShardedDirectoryAnswersAsTheGolden() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let golden = try LlamaGolden()
+    try golden.writeCheckpoint(to: folder.url)
+    let server = try await RunningServer("--model", "llama=\(folder.url.path)")
+    #expect(server.startLine.models == [.init(name: "llama", family: "llama", layers: 1)])
+
+    // [2, 3, 64]: the golden's five rows, and the first of them again.
+    let rows = [[0, 1, 2], [3, 4, 0]]
+    let input = rows.map { $0.map { golden.row($0, of: "input") } }
+    let body = folder.url.appending(path: "body.json")
+    try JSONEncoder().encode(["input": input]).write(to: body)
+    let curl = try await Program.curl(
+      "--fail-with-body", "-H", "Content-Type: application/json", "--data-binary", "@\(body.path)",
+      server.url("/v1/ffn"))
+    #expect(curl.status == 0, "\(curl.output)\(curl.error)")
+    let reply = try JSONDecoder().decode(Reply.self, from: Data(curl.output.utf8))
+    #expect(reply.model == "llama" && reply.layer == LlamaGolden.prefix)
+    try #require(reply.output.map { $0.map(\.count) } == [[64, 64, 64], [64, 64, 64]])
+    for (batch, places) in rows.enumerated() {
+      for (place, row) in places.enumerated() {
+        let right = golden.row(row, of: "output")
+        let error = zip(reply.output[batch][place], right).map { abs($0 - Double($1)) }.max() ?? .infinity
+        #expect(error <= 4 * LlamaGolden.float32Error)
+      }
+    }
+    #expect(await server.stop() == 0)
+  }
+
+  @Test func severalModelsAnswerByTheirNames() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    try LlamaGolden().writeCheckpoint(to: folder.url)
+    let server = try await RunningServer("--model", "a=\(folder.url.path)", "--model", "demo")
+    #expect(server.startLine.models.map(\.name) == ["a", "demo"])
+    for (body, expected) in [
+      (#"{"model":"demo","layer":"geglu","input":[1,2,3,4]}"#, "200"), (#"{"input":[1,2,3,4]}"#, "422"),
+      (#"{"model":"a","layer":1,"input":[1]}"#, "404"), (#"{"model":"b","input":[1]}"#, "404"),
+    ] {
+      let curl = try await Program.curl(
+        "-H", "Content-Type: application/json", "-d", body, "-o", "/dev/null", "-w", "%{http_code}",
+        server.url("/v1/ffn"))
+      #expect(curl.output == expected, "\(body)")
+    }
+    #expect(await server.stop() == 0)
+  }
+
+  /// Eight clients on one layer: each answer has the digits of the same rows sent alone, and some shared a batch.
+  @Test func companyDoesNotChangeABit() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let script = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../scripts/make-checkpoint.py").path
+    let made = try await Program.run(
+      Program.named("python3"), [script, folder.url.path, "--d-model", "256", "--d-ff", "1024", "--dtype", "BF16"])
+    try #require(made.status == 0, "\(made.error)")
+    let server = try await RunningServer("--model", "m=\(folder.url.path)", "--workers", "1", "--no-access-log")
+    let clients = try await Program.python("concurrent.py", "\(server.port)", "256", "8")
+    #expect(clients.status == 0, "\(clients.error)")
+    #expect((Int(clients.output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0) > 1)
+    #expect(await server.stop() == 0)
+  }
+
+  @Test func inspectShowsTheTable() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    try LlamaGolden().writeCheckpoint(to: folder.url)
+    let inspect = try await Program.sluice("inspect", folder.url.path)
+    #expect(inspect.status == 0, "\(inspect.error)")
+    let lines = inspect.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    #expect(lines.first == "path    \(folder.url.path)")
+    #expect(lines.contains("family  llama"))
+    #expect(lines.contains { $0.hasPrefix("rule    down_proj(") })
+    #expect(
+      Array(lines.suffix(4)) == [
+        "LAYER  NAME                VARIANT  DTYPE  GATE, UP   DOWN       BIASES   BYTES",
+        "    0  model.layers.0.mlp  swiglu   F32    [160, 64]  [64, 160]  -       122880",
+        "    1                                                                    122880",
+        "",
+      ])
+  }
+
+  /// (config.json, exit code, what the one line has to name)
+  @Test(arguments: [
+    (#"{"model_type":"gpt_neox"}"#, 65, "gpt_neox"),
+    (#"{"model_type":"llama","hidden_act":"gelu_fast_sigmoid"}"#, 65, "gelu_fast_sigmoid"),
+    (#"{"model_type":"llama","hidden_act":"silu","hidden_size":32}"#, 65, "hidden_size"),
+    (#"{"model_type":"#, 65, "config.json"),
+  ])
+  func whatIsRefusedIsNamed(configuration: String, code: Int32, word: String) async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    try LlamaGolden().writeCheckpoint(to: folder.url)
+    try Data(configuration.utf8).write(to: folder.url.appending(path: "config.json"))
+    for arguments in [["inspect", folder.url.path], ["serve", "--port", "0", "--model", "m=\(folder.url.path)"]] {
+      let refused = try await Program.run(Program.sluice, arguments)
+      #expect(refused.status == code && refused.output.isEmpty)
+      #expect(refused.error.hasPrefix("sluice: ") && refused.error.contains(word), "\(refused.error)")
+      #expect(refused.error.split(separator: "\n").count == 1)
+    }
+  }
+}
