@@ -10,12 +10,11 @@ extension InferenceAPI {
   func computeFFN(_ call: Call) {
     guard let catalog else { return call.fail(.notReady) }
     call.watchForCancellation()
-    if call.bodyBytes <= configuration.inlineBodyBytes {
-      return submitFFN(call, catalog, waited: 0)
-    }
-    let handedOver = MonotonicClock.now()
-    inference.pool.run { [self] in
-      if !call.isOver { submitFFN(call, catalog, waited: MonotonicClock.now() - handedOver) }
+    if call.bodyBytes <= configuration.inlineBodyBytes { return submitFFN(call, catalog, waited: 0) }
+    // Chunked content has declared no length before.
+    do { try inference.admit(bodyBytes: call.bodyBytes) } catch { return call.fail(error) }
+    inference.run(bytes: call.bodyBytes) { [self] waited in
+      if !call.isOver { submitFFN(call, catalog, waited: waited) }
     }
   }
 
@@ -68,11 +67,10 @@ extension InferenceAPI {
       call.answerOnIOQueue { [timing] in reply.response(timing, receivedAt: call.receivedAt) }
       return
     }
-    let computed = MonotonicClock.now()
-    inference.pool.run { [timing] in
+    inference.run(bytes: reply.likelyBytes) { [timing] waited in
       if call.isOver { return }
       var timing = timing
-      timing.queue += MonotonicClock.now() - computed
+      timing.queue += waited
       let (response, finalTiming) = reply.response(timing, receivedAt: call.receivedAt)
       call.answer(response, timing: finalTiming)
     }

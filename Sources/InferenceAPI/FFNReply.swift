@@ -35,7 +35,7 @@ struct FFNReply: Sendable {
   func response(_ timing: RequestTiming, receivedAt: Nanoseconds) -> (Response, RequestTiming) {
     let started = MonotonicClock.now()
     var timing = timing
-    var writer = JSONWriter(reserving: 512 + elements * bytesPerElement)
+    var writer = JSONWriter(reserving: likelyBytes)
     writer.object { writer in
       if let id = request.id { writer.string(id, as: "id") }
       if let label = subject.label {
@@ -65,8 +65,9 @@ struct FFNReply: Sendable {
     return (response, timing)
   }
 
-  /// A guess for the first allocation: nine digits, a point, an exponent and a comma at worst, mostly less.
-  private var bytesPerElement: Int { request.encoding == .base64 ? 6 : 12 }
+  /// A guess at the reply's length: a number has nine digits, a sign, a point and a comma, and an exponent where it is
+  /// rare.
+  var likelyBytes: Int { 512 + elements * (request.encoding == .base64 ? 6 : 12) }
 }
 
 extension Shape {

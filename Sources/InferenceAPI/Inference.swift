@@ -1,5 +1,6 @@
 internal import Batching
 internal import FeedForward
+internal import Synchronization
 internal import TensorCoding
 
 /// A forward pass that a request asks for: everything about it has been checked.
@@ -63,14 +64,48 @@ final class Inference: Sendable {
     }
   }
 
-  let pool: WorkerPool<Key, Entry>
+  private let pool: WorkerPool<Key, Entry>
+  /// Bytes of the bodies and replies whose jobs wait or run.
+  private let jobBytes = Atomic<Int>(0)
+  private let jobBytesLimit: Int
 
-  init(workers: Int, limits: BatchLimits, kernels: Kernels) {
-    let desks = (0..<workers).map { _ in WorkerDesk(kernels: kernels) }
+  init(_ configuration: APIConfiguration) {
+    let kernels = configuration.kernels
+    let desks = (0..<configuration.workers).map { _ in WorkerDesk(kernels: kernels) }
+    jobBytesLimit = configuration.jobBytesLimit
     pool = WorkerPool(
-      workers: workers, limits: limits,
+      workers: configuration.workers, limits: configuration.batching,
       execute: { batch, worker in desks[worker].compute(batch) },
       expire: { $0.payload.completion(.failure(.deadlineExceeded)) })
+  }
+
+  var load: PoolLoad { pool.load }
+
+  func drain(_ completion: @escaping @Sendable () -> Void) { pool.drain(completion) }
+
+  /// Whether a request with so long a body is worth reading.
+  ///
+  /// - Throws: `.admission` where the line of rows is full, or that of jobs while a body would still join it, or the
+  ///   pool is being drained.
+  func admit(bodyBytes: Int) throws(APIError) {
+    do { try pool.admissible(rows: 1) } catch { throw .admission(error) }
+    let waiting = jobBytes.load(ordering: .relaxed)
+    // At a gigabyte a second the limit is worked off sooner than `Retry-After` can say.
+    if waiting > 0, bodyBytes > jobBytesLimit - waiting { throw .admission(.queueFull(retryAfterSeconds: 1)) }
+  }
+
+  /// Decodes a large body or prints a large reply on a worker, in its turn.
+  ///
+  /// - Parameters:
+  ///   - bytes: of the body or, about, of the reply.
+  ///   - job: gets the time that it waited.
+  func run(bytes: Int, _ job: @escaping @Sendable (_ waited: Nanoseconds) -> Void) {
+    jobBytes.wrappingAdd(bytes, ordering: .relaxed)
+    let handedOver = MonotonicClock.now()
+    pool.run { [self] in
+      defer { jobBytes.wrappingSubtract(bytes, ordering: .relaxed) }
+      job(MonotonicClock.now() - handedOver)
+    }
   }
 
   /// Puts a request in the line.

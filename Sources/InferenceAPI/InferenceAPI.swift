@@ -30,6 +30,10 @@ package struct APIConfiguration: Sendable {
   /// A reply of up to so many numbers is printed on the I/O queue: at 20 ns each, 120 µs.
   package var inlineReplyElements = 6_000
 
+  /// Bytes of large bodies and large replies that may wait for a worker to decode and print them, beside the rows that
+  /// wait to be computed: four of the largest bodies. Over it a request is refused before its body is read.
+  package var jobBytesLimit = 256 << 20
+
   package init(workers: Int, batching: BatchLimits, kernels: Kernels) {
     self.workers = workers
     self.batching = batching
@@ -58,8 +62,7 @@ package final class InferenceAPI: Sendable {
   package init(configuration: APIConfiguration, record: @escaping @Sendable (RequestOutcome) -> Void) {
     self.configuration = configuration
     self.record = record
-    inference = Inference(
-      workers: configuration.workers, limits: configuration.batching, kernels: configuration.kernels)
+    inference = Inference(configuration)
   }
 
   // MARK: Life
@@ -77,11 +80,11 @@ package final class InferenceAPI: Sendable {
   /// Takes no computing any more and calls `completion` when what was taken is done.
   package func drain(_ completion: @escaping @Sendable () -> Void) {
     announceDraining()
-    inference.pool.drain(completion)
+    inference.drain(completion)
   }
 
   /// What the pool holds now.
-  package var load: PoolLoad { inference.pool.load }
+  package var load: PoolLoad { inference.load }
 
   var catalog: ModelCatalog? { state.withLock { $0.catalog } }
 
@@ -156,11 +159,10 @@ package final class InferenceAPI: Sendable {
     guard head.framing.hasContent else { throw .missingBody }
     let mediaType = head.fields.first(.contentType)
     guard MediaType.isJSON(mediaType) else { throw .unsupportedMediaType(found: mediaType) }
-    if case .length(let length) = head.framing, length > configuration.bodyBytesLimit {
-      throw .contentTooLarge(limit: configuration.bodyBytesLimit)
-    }
+    let declared = if case .length(let length) = head.framing { length } else { 0 }
+    if declared > configuration.bodyBytesLimit { throw .contentTooLarge(limit: configuration.bodyBytesLimit) }
     if catalog == nil { throw .notReady }
-    do { try inference.pool.admissible(rows: 1) } catch { throw .admission(error) }
+    try inference.admit(bodyBytes: declared)
   }
 
   private func makeCall(

@@ -1,4 +1,5 @@
 import Batching
+import Dispatch
 import Foundation
 import HTTP1
 import InferenceAPI
@@ -148,5 +149,36 @@ import Testing
     let tooMany = await harness.ffn(#"{"input":[[1,2,3,4],[1,2,3,4],[1,2,3,4]]}"#)
     #expect(tooMany.status == 503)
     freed.cancel()
+  }
+
+  @Test func bodiesAndRepliesThatWaitForAWorkerAreBounded() async throws {
+    let harness = try Harness(workers: 1) {
+      $0.inlineReplyElements = 0
+      $0.jobBytesLimit = 600
+    }
+    let request = Harness.post("/v1/ffn", #"{"input":[1,2,3,4]}"#)
+    // The only worker is held by the first reply, which counts until it is sent.
+    let isHeld = DispatchSemaphore(value: 0)
+    let mayGo = DispatchSemaphore(value: 0)
+    let first = harness.start(
+      Array(request.utf8),
+      at: TestExchange {
+        isHeld.signal()
+        mayGo.wait()
+      })
+    await withCheckedContinuation { held in
+      DispatchQueue.global().async {
+        isHeld.wait()
+        held.resume()
+      }
+    }
+    let small = harness.start(request)
+    let large = await harness.ffn(#"{"input":[1,2,3,4],"id":"\#(String(repeating: "x", count: 100))"}"#)
+    #expect(large.status == 503)
+    #expect(large.problem == "overloaded")
+    #expect(large.fields.first(.retryAfter) == "1")
+    mayGo.signal()
+    #expect(Answer(await first.response()).status == 200)
+    #expect(Answer(await small.response()).status == 200)
   }
 }

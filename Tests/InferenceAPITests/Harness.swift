@@ -29,9 +29,10 @@ struct Harness {
   }
 
   /// Admits and hands over a request; its answer is awaited at the exchange.
-  func start(_ request: String) -> TestExchange {
-    let exchange = TestExchange()
-    let (head, body) = Self.parse(Array(request.utf8))
+  func start(_ request: String) -> TestExchange { start(Array(request.utf8)) }
+
+  func start(_ request: [UInt8], at exchange: TestExchange = TestExchange()) -> TestExchange {
+    let (head, body) = Self.parse(request)
     switch api.admit(head) {
     case .reject(let response): exchange.respond(response)
     case .accept(let limit):
@@ -92,6 +93,12 @@ final class TestExchange: Sendable {
 
   private let state = Mutex(State())
   private let ioQueue = DispatchQueue(label: "test.io")
+  private let onRespond: @Sendable () -> Void
+
+  /// - Parameter onRespond: runs before the answer is taken, on the thread that brings it.
+  init(onRespond: @escaping @Sendable () -> Void = {}) {
+    self.onRespond = onRespond
+  }
 
   var sink: ReplySink {
     ReplySink(
@@ -101,6 +108,7 @@ final class TestExchange: Sendable {
   }
 
   func respond(_ response: Response) {
+    onRespond()
     let waiter = state.withLock { state in
       state.answers += 1
       state.response = response
