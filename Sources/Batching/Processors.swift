@@ -1,8 +1,4 @@
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
+import Glibc
 
 /// Which processors the scheduler gives to this process.
 enum Processors {
@@ -44,14 +40,14 @@ enum Processors {
 
   /// A small file of /proc or /sys; nil where it can't be read.
   static func readFile(_ path: String) -> String? {
-    // Safe: the path lives as long as the call.
+    // Unsafe: the path lives as long as the call.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     var text: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)
     while true {
-      // Safe: the call writes no more than the count that it is told.
+      // Unsafe: the call writes no more than the count that it is told.
       let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else { return nil }

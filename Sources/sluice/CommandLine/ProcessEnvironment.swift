@@ -1,14 +1,10 @@
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
+import Glibc
 
 /// The variables that the process was started with.
 enum ProcessEnvironment {
   static func variables() -> [String: String] {
     var variables: [String: String] = [:]
-    // `environ` is a null-terminated array of null-terminated strings, read before anything could write to it.
+    // Unsafe: `environ` is a null-terminated array of null-terminated strings, read before anything could write to it.
     var next = environ
     while let entry = next.pointee {
       let text = String(cString: entry)
@@ -31,6 +27,7 @@ enum StandardError {
 
   /// Writes everything, or as much as there is somebody to read.
   static func print(_ bytes: [UInt8]) {
+    // Unsafe: the pointer is used within the closure, for no more than the octets that are left.
     bytes.withUnsafeBytes { bytes in
       var rest = bytes[...]
       while let base = rest.baseAddressOfRest {

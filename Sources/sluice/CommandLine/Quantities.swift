@@ -12,19 +12,20 @@ struct TimeSpan: ExpressibleByArgument, CustomStringConvertible {
 
   init?(argument: String) {
     let digits = argument.prefix { $0.isASCII && $0.isNumber }
-    guard let number = Int64(digits), number <= Self.largest else { return nil }
+    guard let number = Int32(digits) else { return nil }
     switch argument.dropFirst(digits.count) {
     case "us": duration = .microseconds(number)
     case "ms": duration = .milliseconds(number)
     case "", "s": duration = .seconds(number)
-    case "m": duration = .seconds(60 * number)
-    case "h": duration = .seconds(3600 * number)
+    case "m": duration = .seconds(60 * Int64(number))
+    case "h": duration = .seconds(3600 * Int64(number))
     default: return nil
     }
+    guard duration <= Self.longest else { return nil }
   }
 
-  /// Beyond any sense, and far from an overflow.
-  private static let largest: Int64 = 1_000_000_000
+  /// Some 31 years: beyond any sense, and its nanoseconds far from an overflow.
+  private static let longest = Duration.seconds(1_000_000_000)
 
   var description: String {
     let (seconds, attoseconds) = duration.components

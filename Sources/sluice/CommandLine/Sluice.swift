@@ -11,8 +11,8 @@ struct Sluice: ParsableCommand {
       Every flag can also be given in the environment: --max-batch-rows is SLUICE_MAX_BATCH_ROWS, several values of a \
       repeated flag are separated by commas, and a flag without a value is true or false. The command line wins.
 
-      Exit codes: 0 done (also after SIGTERM and SIGINT), 1 not ready (probe), 64 wrong usage, 65 a checkpoint that \
-      is refused, 66 a file that cannot be read, 69 an address that cannot be listened at, 71 no memory or other \
+      Exit codes: 0 done (also after SIGTERM and SIGINT), 1 not ready (probe), 64 wrong usage, 65 a checkpoint or \
+      certificate that is refused, 66 a file that cannot be read, 69 an address that cannot be listened at, 71 no memory or other \
       resource of the system, 128 + n ended by the second signal n.
       """,
     version: "sluice \(Version.text)",

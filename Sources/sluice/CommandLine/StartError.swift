@@ -12,6 +12,7 @@ enum StartError: Error {
   /// - Parameter model: the name that the checkpoint was to be served under.
   case checkpoint(model: String, CheckpointError)
   case catalog(CatalogError)
+  case tls(TLSConfigurationError)
   case listen(ListenError)
   /// Of `inspect`, which gives no names.
   case inspection(CheckpointError)
@@ -21,6 +22,8 @@ enum StartError: Error {
     case .variable, .usage, .kernels: Self.wrongUsage
     case .checkpoint(_, let error), .inspection(let error): error.exitCode
     case .catalog(let error): error.exitCode
+    case .tls(.unreadable): Self.unreadableInput
+    case .tls: Self.refusedData
     case .listen(.resources): Self.systemError
     case .listen: Self.unavailable
     }
@@ -42,6 +45,7 @@ extension StartError: CustomStringConvertible {
       "--kernels \(name): this machine has \(available.joined(separator: ", "))"
     case .checkpoint(let model, let error): "model \"\(model)\": \(error)"
     case .catalog(let error): "\(error)"
+    case .tls(let error): "\(error)"
     case .listen(let error): "\(error)"
     case .inspection(let error): "\(error)"
     }

@@ -1,10 +1,5 @@
 import Batching
-
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
+import Glibc
 
 /// Why a server is not ready, as far as a client can tell.
 enum ProbeError: Error {
@@ -35,6 +30,8 @@ extension ProbeError: CustomStringConvertible {
 
 /// One connection for one question, under one deadline.
 struct ProbeConnection: ~Copyable {
+  // Unsafe: sockets take addresses and octets by pointer; each one lives as long as its call and goes with its length.
+
   enum Target {
     case tcp(host: String, port: UInt16)
     case unix(path: String)

@@ -1,8 +1,4 @@
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
+import Glibc
 
 /// A moment in UTC, to the millisecond: `2026-01-02T03:04:05.678Z` (RFC 3339).
 struct Timestamp: CustomStringConvertible {

@@ -18,6 +18,7 @@ struct Serve: ParsableCommand {
 
   @OptionGroup(title: "Models") var models: ModelOptions
   @OptionGroup(title: "Listening") var listening: ListenOptions
+  @OptionGroup(title: "TLS") var tls: TLSOptions
   @OptionGroup(title: "Computing") var engine: EngineOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup(title: "Times (250ms, 10s, 2m; a bare number is seconds)") var timeouts: TimeoutOptions
@@ -38,17 +39,19 @@ struct Serve: ParsableCommand {
     let logger = Logger(label: "sluice") { _ in SinkLogHandler(sink: sink, level: logging.logLevel.level) }
     for name in unknownVariables { logger.warning("unknown variable", metadata: ["name": "\(name)"]) }
 
+    let certificates = try Certificates(tls.configuration(), logger)
     let configuration = try engine.configuration(limits)
     let opened = try OpenedModel.open(models)
     let api = InferenceAPI(configuration: configuration, record: recorder(sink))
-    let server = try listen(api)
+    let server = try listen(api, certificates)
     let signals = StopSignals(stopping: server, api, after: timeouts.drainDelay.duration, sink, logger)
+    certificates?.reload(server)
     server.start()
 
     let catalog = try pack(opened, configuration, sink, logger)
     api.publish(catalog)
     report(ready: catalog, server, configuration, started: started, sink)
-    withExtendedLifetime(signals) { dispatchMain() }
+    withExtendedLifetime((signals, certificates)) { dispatchMain() }
   }
 
   private func recorder(_ sink: LogSink) -> @Sendable (RequestOutcome) -> Void {
@@ -57,13 +60,13 @@ struct Serve: ParsableCommand {
     return { log.record($0) }
   }
 
-  private func listen(_ api: InferenceAPI) throws(StartError) -> HTTPServer {
+  private func listen(_ api: InferenceAPI, _ certificates: Certificates?) throws(StartError) -> HTTPServer {
     var configuration = ServerConfiguration(addresses: listening.addresses)
     configuration.shards = listening.ioQueues.value
     configuration.backlog = Int32(clamping: listening.backlog.value)
-    configuration.limits = limits.limits
     configuration.timeouts = timeouts.timeouts
-    limits.apply(to: &configuration.capacity)
+    configuration.tls = certificates?.context
+    limits.apply(to: &configuration)
     do {
       return try HTTPServer(configuration: configuration, handler: RequestHandler(api))
     } catch {

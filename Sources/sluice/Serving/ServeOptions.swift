@@ -44,6 +44,29 @@ struct ListenOptions: ParsableArguments {
   }
 }
 
+struct TLSOptions: ParsableArguments {
+  @Option(help: .path("Certificate chain in PEM, the server's own first: speak HTTPS. Read again on SIGHUP."))
+  var tlsCert: String?
+
+  @Option(help: .path("Private key of the certificate in PEM, unencrypted. (default: in the certificate's file)"))
+  var tlsKey: String?
+
+  @Option(help: .path("Certificates in PEM, by one of which a client's has to be signed."))
+  var tlsClientCa: String?
+
+  /// nil for HTTP in clear.
+  func configuration() throws(StartError) -> TLSConfiguration? {
+    guard let tlsCert else {
+      if tlsKey != nil || tlsClientCa != nil {
+        throw .usage("--tls-cert is missing beside --tls-key or --tls-client-ca")
+      }
+      return nil
+    }
+    return TLSConfiguration(
+      certificateChainFile: tlsCert, privateKeyFile: tlsKey ?? tlsCert, clientCAFile: tlsClientCa)
+  }
+}
+
 struct EngineOptions: ParsableArguments {
   @Option(help: .number("Threads that compute. (default: the processors, or the control group's share of them)"))
   var workers: Count?
@@ -112,6 +135,12 @@ struct LimitOptions: ParsableArguments {
   @Option(help: .number("Requests of one connection that are handled at a time."))
   var maxPipelinedRequests = Count(lengths.pipelinedRequests)
 
+  @Flag(inversion: .prefixedNo, help: "Send replies in gzip to clients that ask for it.")
+  var gzip = true
+
+  @Option(help: .octets("Octets of a reply below which it is never sent in gzip."))
+  var minGzipBytes = ByteCount(1400)
+
   @Option(help: .octets("Octets of answers that a client may leave unread before nothing more is read from it."))
   var maxUnsentBytes = ByteCount(capacity.unsentBytes)
 
@@ -121,7 +150,7 @@ struct LimitOptions: ParsableArguments {
   @Option(help: .number("Open connections of one client address. (default: no limit of its own)"))
   var maxConnectionsPerAddress: Count?
 
-  var limits: Limits {
+  private var limits: Limits {
     Limits(
       methodBytes: maxMethodBytes.bytes, targetBytes: maxTargetBytes.bytes, headBytes: maxHeadBytes.bytes,
       fieldCount: maxFields.value, chunkLineBytes: maxChunkLineBytes.bytes,
@@ -130,10 +159,12 @@ struct LimitOptions: ParsableArguments {
       pipelinedRequests: maxPipelinedRequests.value)
   }
 
-  func apply(to capacity: inout ServerConfiguration.Capacity) {
-    capacity.connections = maxConnections.value
-    capacity.connectionsPerAddress = maxConnectionsPerAddress?.value ?? .max
-    capacity.unsentBytes = maxUnsentBytes.bytes
+  func apply(to configuration: inout ServerConfiguration) {
+    configuration.limits = limits
+    configuration.gzipRepliesFromBytes = gzip ? minGzipBytes.bytes : nil
+    configuration.capacity.connections = maxConnections.value
+    configuration.capacity.connectionsPerAddress = maxConnectionsPerAddress?.value ?? .max
+    configuration.capacity.unsentBytes = maxUnsentBytes.bytes
   }
 }
 
@@ -155,6 +186,12 @@ struct TimeoutOptions: ParsableArguments {
   @Option(help: .time("From the first byte of a request to the last of its answer."))
   var requestTimeout = TimeSpan(duration: defaults.total)
 
+  @Option(help: .time("From accepting a connection to the end of its TLS handshake."))
+  var handshakeTimeout = TimeSpan(duration: defaults.handshake)
+
+  @Option(help: .time("How often a client that has ended its side is asked whether it still waits for its answer."))
+  var hangUpProbe = TimeSpan(duration: defaults.hangUpProbe)
+
   @Option(help: .time("How long a closing connection is still read, so that the client gets the last answer."))
   var lingerTimeout = TimeSpan(duration: defaults.linger)
 
@@ -171,6 +208,8 @@ struct TimeoutOptions: ParsableArguments {
     timeouts.idle = idleTimeout.duration
     timeouts.write = writeTimeout.duration
     timeouts.total = requestTimeout.duration
+    timeouts.handshake = handshakeTimeout.duration
+    timeouts.hangUpProbe = hangUpProbe.duration
     timeouts.linger = lingerTimeout.duration
     timeouts.drain = drainTimeout.duration
     return timeouts

@@ -1,13 +1,8 @@
 import Dispatch
+import Glibc
 import HTTPServer
 import InferenceAPI
 import Logging
-
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
 
 /// SIGTERM and SIGINT, as somebody who stops a service means them: the first asks it to finish, the second to end.
 final class StopSignals {
@@ -66,7 +61,7 @@ final class StopSignals {
       })
   }
 
-  /// `@unchecked Sendable`: only used on the sources' serial queue.
+  // Unsafe: `@unchecked Sendable`, for it is only used on the sources' serial queue.
   private final class ReceivedSignals: @unchecked Sendable {
     private var hasCome = false
 

@@ -67,6 +67,11 @@ final class RunningServer: Sendable {
 
   func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
 
+  /// Waits until it has logged such a line; nil where it ends without.
+  func line(where matches: @escaping @Sendable (String) -> Bool) async -> String? {
+    await lines.first(where: matches)
+  }
+
   /// Asks it to finish.
   ///
   /// - Returns: its exit code, or 128 and the signal's number.
