@@ -1,7 +1,7 @@
 /// Floats as JSON numbers: the shortest digits that read back as the same float32.
 ///
-/// Positional from 0.0001 up to nine digits before the point, always with a digit behind the point (`3.0`, `-0.0`), so
-/// that languages with a type for integers read a float, and the zero's sign; scientific beyond (`1.5e-07` is `1.5e-7`).
+/// Positional from 0.0001 up to nine digits before the point, always with a digit behind it (`3.0`, `-0.0`), so that
+/// languages with a type for integers read a float, and the zero's sign; scientific beyond (`1e-5`, `3.4028235e38`).
 /// A NaN or an infinity, which JSON cannot express, becomes `null`; callers that must not send one ask
 /// `Tensor.firstNonFinite` before.
 ///

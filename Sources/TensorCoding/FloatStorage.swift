@@ -12,13 +12,6 @@ package final class FloatStorage: @unchecked Sendable {
   package private(set) var capacity: Int
   private var memory: UnsafeMutablePointer<Float>
 
-  /// `count` zeros.
-  package convenience init(zeros count: Int) {
-    self.init(capacity: count)
-    memory.update(repeating: 0, count: count)
-    self.count = count
-  }
-
   /// Room for `capacity` floats, of which none is written yet.
   package init(capacity: Int) {
     precondition(capacity >= 0)
@@ -35,6 +28,7 @@ package final class FloatStorage: @unchecked Sendable {
 
   deinit { memory.deallocate() }
 
+  /// Valid while the storage is referenced.
   package var baseAddress: UnsafePointer<Float> { UnsafePointer(memory) }
 
   /// For the one owner that fills the memory, before it is shared.
@@ -54,12 +48,6 @@ package final class FloatStorage: @unchecked Sendable {
     memory.deallocate()
     memory = larger
     self.capacity = capacity
-  }
-
-  package func withFloats<Result, Failure: Error>(
-    _ body: (UnsafeBufferPointer<Float>) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    try body(UnsafeBufferPointer(start: memory, count: count))
   }
 
   private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Float> {

@@ -160,12 +160,6 @@ package struct JSONReader {
     }
   }
 
-  package mutating func readStrings() throws(JSONError) -> [String] {
-    var strings: [String] = []
-    try readArray { reader, _ throws(JSONError) in strings.append(try reader.readString()) }
-    return strings
-  }
-
   /// Moves behind the next value whatever it is, validating all of it.
   package mutating func skipValue() throws(JSONError) {
     switch try peek() {

@@ -8,8 +8,8 @@ struct JSONText {
 
   /// The elements that the string encodes, little-endian, as float32.
   ///
-  /// Throws a mismatch for anything but base64 of `count` finite elements; the pointer names the element of a
-  /// non-finite one in its `index` only, as a string has no deeper pointer.
+  /// Throws a mismatch for anything but base64 of `count` finite elements. A string has no deeper pointer: the mismatch
+  /// itself says which character or element it is.
   func decodedFloats(count: Int, _ datatype: Datatype) throws(JSONError) -> FloatStorage {
     if hasEscapes {
       return try JSONReader.unescaped(content).withUnsafeBufferPointer { bytes throws(JSONError) in
@@ -29,7 +29,9 @@ struct JSONText {
     } else {
       wrong = withUnsafeTemporaryAllocation(byteCount: expected, alignment: 8) { bytes in
         let wrong = Base64.decode(content, into: bytes.baseAddress!)
-        BinaryFloats.decode(bytes.baseAddress!, count: count, as: datatype, into: storage.mutableAddress)
+        if wrong == nil {
+          BinaryFloats.decode(bytes.baseAddress!, count: count, as: datatype, into: storage.mutableAddress)
+        }
         return wrong
       }
     }

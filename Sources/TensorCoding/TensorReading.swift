@@ -86,7 +86,7 @@ extension JSONReader {
       case "datatype": datatype = try reader.readDatatype()
       case "data":
         guard !keys.contains("base64") else { throw .here(.conflictingMember("base64")) }
-        elements = .numbers(try reader.readFloats(limit: limits))
+        elements = .numbers(try reader.readFlatNumbers(limits))
       case "base64":
         guard !keys.contains("data") else { throw .here(.conflictingMember("data")) }
         elements = .base64(try reader.readText())
@@ -112,7 +112,7 @@ extension JSONReader {
   }
 
   /// Reads a flat array of at least one number.
-  package mutating func readFloats(limit limits: TensorLimits) throws(JSONError) -> FloatStorage {
+  private mutating func readFlatNumbers(_ limits: TensorLimits) throws(JSONError) -> FloatStorage {
     try expect(.array)
     try descend()
     if skip(UInt8(ascii: "]")) { throw .here(.emptyDimension) }
@@ -123,7 +123,7 @@ extension JSONReader {
   }
 
   /// Reads `[2, 3, 512]`: 1 to 8 sizes of at least 1 whose product is within the limits.
-  package mutating func readShape(_ limits: TensorLimits) throws(JSONError) -> Shape {
+  private mutating func readShape(_ limits: TensorLimits) throws(JSONError) -> Shape {
     var sizes: [Int] = []
     try readArray { reader, _ throws(JSONError) in
       let size = try reader.readInt(in: 0...Int.max)
@@ -138,7 +138,7 @@ extension JSONReader {
     return shape
   }
 
-  package mutating func readDatatype() throws(JSONError) -> Datatype {
+  private mutating func readDatatype() throws(JSONError) -> Datatype {
     let name = try readString()
     guard let datatype = Datatype(rawValue: name) else { throw .here(.unknownDatatype(JSONError.quoted(name))) }
     return datatype

@@ -111,10 +111,6 @@ import Testing
     }
     #expect(read("true") { reader throws(JSONError) in try reader.readBool() } == .success(true))
     #expect(read("false") { reader throws(JSONError) in try reader.readBool() } == .success(false))
-    #expect(read("[\"a\", \"\"]") { reader throws(JSONError) in try reader.readStrings() } == .success(["a", ""]))
-    #expect(
-      read("[\"a\", 1]") { reader throws(JSONError) in try reader.readStrings() }.error
-        == .mismatch(pointer: "/1", .kind(expected: .string, found: .number)))
   }
 
   /// Reads an object that knows `a` (an integer) and `b` (an array of such objects), each at most once.
