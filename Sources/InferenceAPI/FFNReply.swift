@@ -82,19 +82,3 @@ extension Shape {
     return index.reversed()
   }
 }
-
-extension JSONWriter {
-  /// The `timing` member's value: whole microseconds, rounded down.
-  fileprivate mutating func timing(_ timing: RequestTiming) {
-    object { writer in
-      writer.integer(timing.read / 1000, as: "read_us")
-      writer.integer(timing.decode / 1000, as: "decode_us")
-      writer.integer(timing.queue / 1000, as: "queue_us")
-      writer.integer(timing.compute / 1000, as: "compute_us")
-      writer.integer(timing.encode / 1000, as: "encode_us")
-      writer.integer(timing.total / 1000, as: "total_us")
-      writer.integer(timing.batchRows, as: "batch_rows")
-      writer.integer(timing.batchRequests, as: "batch_requests")
-    }
-  }
-}

@@ -110,19 +110,14 @@ package final class InferenceAPI: Sendable {
 
   /// Decides on the head: method, path, content, media type, declared length, capacity, in this order.
   package func admit(_ head: RequestHead) -> Verdict {
+    var route: Route?
     do {
-      switch try routes.destination(head.method, path: head.path) {
-      case .options: return .accept(bodyBytesLimit: Self.ignoredBodyBytes)
-      case .route(let route, _):
-        switch route.content {
-        case .none: return .accept(bodyBytesLimit: Self.ignoredBodyBytes)
-        case .json:
-          try admitContent(of: head)
-          return .accept(bodyBytesLimit: configuration.bodyBytesLimit)
-        }
-      }
+      if case .route(let found, _) = try routes.destination(head.method, path: head.path) { route = found }
+      guard let route, route.content == .json else { return .accept(bodyBytesLimit: Self.ignoredBodyBytes) }
+      try admitContent(of: head)
+      return .accept(bodyBytesLimit: configuration.bodyBytesLimit)
     } catch {
-      return .reject(refuse(head, Problem(error)))
+      return .reject(refuse(Problem(error), head.method, route: route))
     }
   }
 
@@ -149,7 +144,7 @@ package final class InferenceAPI: Sendable {
 
   /// Words and records what the transport has to answer by itself.
   package func answer(_ failure: TransportFailure) -> Response {
-    refuse(nil, Problem(failure))
+    refuse(Problem(failure), nil, route: nil)
   }
 
   /// A body that no route reads may still come along with a GET; this much of it is passed over.
@@ -171,12 +166,12 @@ package final class InferenceAPI: Sendable {
     Call(id: ids.make(), request: request, route: route, parameter: parameter, sink: reply, record: record)
   }
 
-  private func refuse(_ head: RequestHead?, _ problem: Problem) -> Response {
+  private func refuse(_ problem: Problem, _ method: Method?, route: Route?) -> Response {
     let id = ids.make()
     let response = problem.response(instance: id)
     record(
       RequestOutcome(
-        id: id, route: nil, method: head?.method, ending: .problem(problem.type), layer: nil, rows: 0,
+        id: id, route: route?.path.description, method: method, ending: .problem(problem.type), layer: nil, rows: 0,
         timing: RequestTiming(), requestBytes: 0, responseBytes: response.body.count))
     return response
   }

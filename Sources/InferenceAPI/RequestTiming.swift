@@ -46,6 +46,22 @@ package struct RequestTiming: Sendable, Equatable {
   }
 }
 
+extension JSONWriter {
+  /// The `timing` member's value: whole microseconds, rounded down.
+  mutating func timing(_ timing: RequestTiming) {
+    object { writer in
+      writer.integer(timing.read / 1000, as: "read_us")
+      writer.integer(timing.decode / 1000, as: "decode_us")
+      writer.integer(timing.queue / 1000, as: "queue_us")
+      writer.integer(timing.compute / 1000, as: "compute_us")
+      writer.integer(timing.encode / 1000, as: "encode_us")
+      writer.integer(timing.total / 1000, as: "total_us")
+      writer.integer(timing.batchRows, as: "batch_rows")
+      writer.integer(timing.batchRequests, as: "batch_requests")
+    }
+  }
+}
+
 extension [UInt8] {
   /// Milliseconds with three digits, rounded down to whole microseconds as the reply's `timing` is.
   fileprivate mutating func appendMetric(_ name: StaticString, _ duration: Nanoseconds) {

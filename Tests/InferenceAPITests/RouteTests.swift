@@ -72,6 +72,7 @@ import Testing
     #expect(await harness.ffn(#"{"input":[1,2,3,4]}"#).status == 200)
     let answer = await harness.ffn(#"{"input":[1,2,3,45]}"#)
     #expect(answer.status == 413)
+    #expect(harness.outcomes.all.map(\.route) == ["/v1/ffn", "/v1/ffn"])
     #expect(answer.problem == "content-too-large")
   }
 
