@@ -63,11 +63,12 @@ extension Connection {
   }
 
   private func receiveIntoBody(_ now: UInt64) -> Transfer {
-    let transfer =
-      incoming?.receive(remaining: state.contentRemaining) { wire.receive(into: $0) } ?? .wouldBlock
+    let received = incoming?.receive(remaining: state.contentRemaining) { wire.receive(into: $0) }
+    guard let (transfer, failure) = received else { return .wouldBlock }
     if case .moved(let count) = transfer, count > 0 {
       deadlines.bodyReceived(count, at: now)
       state.passOverContent(count)
+      if let failure { refuseIncoming(failure) }
       if state.contentRemaining == 0 { _ = interpret(UnsafeRawBufferPointer(start: nil, count: 0), now) }
     }
     return transfer
@@ -143,20 +144,20 @@ extension Connection {
       state.respond(to: id, with: response)
       loop.touch(self)
     case .accept(let limit):
-      do throws(ContentCodingError) {
+      do throws(ServerFailure) {
         incoming = try IncomingRequest(
-          id: id, head: head, receivedAt: deadlines.requestReceivedAt, contentLimit: limit)
+          id: id, head: head, receivedAt: deadlines.requestReceivedAt, contentLimit: limit, ledger: loop.bodies)
         state.admit(contentLimit: limit)
         deadlines.bodyBegan(at: now)
         if head.expectsContinue { loop.touch(self) }
       } catch {
-        refuse(.undecodable(error), id)
+        refuse(error, id)
       }
     }
   }
 
   private func takeContent(_ content: UnsafeRawBufferPointer) {
-    do throws(ContentCodingError) {
+    do throws(ServerFailure) {
       guard let isTaken = try incoming?.take(content), !isTaken else { return }
       pause = .inflating
       loop.revisit(self)
@@ -167,7 +168,7 @@ extension Connection {
 
   /// - Returns: whether all that has come is decoded.
   private func inflateOn() -> Bool {
-    do throws(ContentCodingError) {
+    do throws(ServerFailure) {
       if try incoming?.inflate() == false {
         loop.revisit(self)
         return false
@@ -180,16 +181,16 @@ extension Connection {
 
   private func complete(_ id: ExchangeID, _ now: UInt64) {
     guard let incoming = incoming.take() else { return }
-    do throws(ContentCodingError) {
+    do throws(ServerFailure) {
       handle(try incoming.complete(at: now, info), id)
     } catch {
-      refuse(.undecodable(error), id)
+      refuse(error, id)
     }
   }
 
-  private func refuseIncoming(_ error: ContentCodingError) {
+  private func refuseIncoming(_ failure: ServerFailure) {
     guard let id = incoming?.id else { return }
-    refuse(.undecodable(error), id)
+    refuse(failure, id)
   }
 
   /// The client sends no more. It may still read: what it has asked for is answered (RFC 9112, 9.6); half a request

@@ -49,6 +49,7 @@ package final class HTTPServer: Sendable {
   ) throws(Errno) -> [Shard] {
     let ledger = ConnectionLedger(
       limit: configuration.capacity.connections, limitPerHost: configuration.capacity.connectionsPerAddress)
+    let bodies = BodyLedger(limit: configuration.capacity.bodyBytes)
     var mailboxes: [Mailbox] = []
     for _ in 0..<max(1, configuration.shards) { mailboxes.append(try Mailbox()) }
     var shards: [Shard] = []
@@ -56,7 +57,7 @@ package final class HTTPServer: Sendable {
       shards.append(
         try Shard(
           name: "sluice.io.\(index)", configuration: configuration, handler: handler, ledger: ledger,
-          listeners: index == 0 ? listeners : [], shards: mailboxes, mailbox: mailbox))
+          bodies: bodies, listeners: index == 0 ? listeners : [], shards: mailboxes, mailbox: mailbox))
     }
     return shards
   }

@@ -10,23 +10,35 @@ struct IncomingRequest: ~Copyable {
   /// Coded bytes whose content was too much for one visit.
   private var coded: [UInt8] = []
   private var codedStart = 0
+  private let ledger: BodyLedger
+  /// What the ledger has been told of.
+  private var entered = 0
 
   /// Bytes that a body's buffer is given for a mere declaration; after that it doubles as bytes come.
   private static let declaredBytesTrusted = 256 << 10
   /// Content that one visit may inflate: about 200 µs of the queue's time.
   private static let inflatedBytesPerVisit = 64 << 10
 
-  /// - Throws: `.unsupported` for a content coding that this server doesn't undo.
+  /// - Throws: `.undecodable` for a content coding that this server doesn't undo, `.overCapacity`.
   init(
-    id: ExchangeID, head: RequestHead, receivedAt: UInt64, contentLimit: Int
-  ) throws(ContentCodingError) {
+    id: ExchangeID, head: RequestHead, receivedAt: UInt64, contentLimit: Int, ledger: BodyLedger
+  ) throws(ServerFailure) {
     self.id = id
     self.head = head
     self.receivedAt = receivedAt
-    guard head.framing.hasContent, head.fields.contains(.contentEncoding) else { return }
-    guard let coding = try ContentCoding(contentEncoding: head.fields.all(.contentEncoding)) else { return }
-    inflater = try InflateStream(coding, outputLimit: contentLimit)
+    self.ledger = ledger
+    guard head.framing.hasContent else { return }
+    guard ledger.hasRoom else { throw .overCapacity }
+    guard head.fields.contains(.contentEncoding) else { return }
+    do throws(ContentCodingError) {
+      guard let coding = try ContentCoding(contentEncoding: head.fields.all(.contentEncoding)) else { return }
+      inflater = try InflateStream(coding, outputLimit: contentLimit)
+    } catch {
+      throw .undecodable(error)
+    }
   }
+
+  deinit { ledger.remove(entered) }
 
   /// Whether content may be received straight into the body.
   var takesContentAsItIs: Bool { inflater == nil }
@@ -34,9 +46,10 @@ struct IncomingRequest: ~Copyable {
   /// Takes content as it came.
   ///
   /// - Returns: false where it makes more than one visit may decode: `inflate` goes on.
-  mutating func take(_ content: UnsafeRawBufferPointer) throws(ContentCodingError) -> Bool {
+  mutating func take(_ content: UnsafeRawBufferPointer) throws(ServerFailure) -> Bool {
     guard inflater != nil else {
       body.append(contentsOf: content)
+      try enter()
       return true
     }
     var offset = 0
@@ -49,7 +62,7 @@ struct IncomingRequest: ~Copyable {
   /// Decodes more of what `take` left.
   ///
   /// - Returns: whether all of it is decoded.
-  mutating func inflate() throws(ContentCodingError) -> Bool {
+  mutating func inflate() throws(ServerFailure) -> Bool {
     let bytes = coded
     var offset = codedStart
     let isComplete = try inflate(bytes.span.bytes, &offset)
@@ -58,15 +71,30 @@ struct IncomingRequest: ~Copyable {
     return isComplete
   }
 
-  private mutating func inflate(_ content: RawSpan, _ offset: inout Int) throws(ContentCodingError) -> Bool {
-    let step = try inflater?.next(content, offset: &offset, into: &body, atMost: Self.inflatedBytesPerVisit)
+  private mutating func inflate(_ content: RawSpan, _ offset: inout Int) throws(ServerFailure) -> Bool {
+    let step: InflateStream.Step?
+    do throws(ContentCodingError) {
+      step = try inflater?.next(content, offset: &offset, into: &body, atMost: Self.inflatedBytesPerVisit)
+    } catch {
+      throw .undecodable(error)
+    }
+    try enter()
     return step != .outputPending
   }
 
+  /// Tells the ledger by how much the body has grown.
+  private mutating func enter() throws(ServerFailure) {
+    ledger.add(body.count - entered)
+    entered = body.count
+    guard ledger.hasRoom else { throw .overCapacity }
+  }
+
   /// Receives up to `remaining` bytes of content straight into the body, by one call of `receive`.
+  ///
+  /// - Returns: what became of the call, and why the request can't go on, if so.
   mutating func receive(
     remaining: Int, _ receive: (UnsafeMutableRawBufferPointer) -> Transfer
-  ) -> Transfer {
+  ) -> (Transfer, ServerFailure?) {
     if body.capacity - body.count < min(remaining, 16 << 10) {
       body.reserveCapacity(body.count + min(remaining, max(body.count, Self.declaredBytesTrusted)))
     }
@@ -78,12 +106,21 @@ struct IncomingRequest: ~Copyable {
         if case .moved(let count) = transfer { initialized += count }
       }
     }
-    return transfer
+    do throws(ServerFailure) {
+      try enter()
+      return (transfer, nil)
+    } catch {
+      return (transfer, error)
+    }
   }
 
   /// The request with all of its content.
-  consuming func complete(at time: UInt64, _ connection: ConnectionInfo) throws(ContentCodingError) -> Request {
-    try inflater?.finish()
+  consuming func complete(at time: UInt64, _ connection: ConnectionInfo) throws(ServerFailure) -> Request {
+    do throws(ContentCodingError) {
+      try inflater?.finish()
+    } catch {
+      throw .undecodable(error)
+    }
     return Request(head: head, body: body, receivedAt: receivedAt, completedAt: time, connection: connection)
   }
 }

@@ -62,6 +62,8 @@ package enum ServerFailure: Error, Equatable, Sendable {
   case answerTimeout
   /// The handler let go of the exchange without an answer: 500.
   case unanswered
+  /// The bodies of all connections hold as much memory as they may: 503.
+  case overCapacity
   /// The client's address has as many connections as it may: 503 or 429.
   case tooManyConnections
 }
@@ -76,7 +78,7 @@ extension ServerFailure {
     case .requestTimeout: .requestTimeout
     case .answerTimeout: .gatewayTimeout
     case .unanswered: .internalServerError
-    case .tooManyConnections: .serviceUnavailable
+    case .overCapacity, .tooManyConnections: .serviceUnavailable
     }
   }
 }

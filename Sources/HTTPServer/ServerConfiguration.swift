@@ -31,6 +31,10 @@ package struct ServerConfiguration: Sendable {
     /// Answer bytes that a client has not taken yet; over it, nothing more is read of its connection.
     package var unsentBytes = 1 << 20
 
+    /// Bytes of bodies that are on their way, of all connections together; over it, requests with content are answered
+    /// `ServerFailure.overCapacity`.
+    package var bodyBytes = 1 << 30
+
     package init() {}
   }
 

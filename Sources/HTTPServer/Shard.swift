@@ -19,13 +19,13 @@ actor Shard {
 
   init(
     name: String, configuration: ServerConfiguration, handler: RequestHandler, ledger: ConnectionLedger,
-    listeners: [Listener], shards: [Mailbox], mailbox: Mailbox
+    bodies: BodyLedger, listeners: [Listener], shards: [Mailbox], mailbox: Mailbox
   ) throws(Errno) {
     self.mailbox = mailbox
     executor = QueueExecutor(label: name)
     loop = try ShardLoop(
-      configuration: configuration, handler: handler, ledger: ledger, listeners: listeners, shards: shards,
-      mailbox: mailbox)
+      configuration: configuration, handler: handler, ledger: ledger, bodies: bodies, listeners: listeners,
+      shards: shards, mailbox: mailbox)
   }
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }

@@ -27,6 +27,7 @@ final class ShardLoop {
   /// What new connections are secured with; those over Unix sockets aren't.
   private var tls: TLSContext?
   private let pollSet: PollSet
+  let bodies: BodyLedger
   private let ledger: ConnectionLedger
   private var acceptor: Acceptor?
   private let shards: [Mailbox]
@@ -52,12 +53,13 @@ final class ShardLoop {
   ///   - listeners: none but for the shard that accepts, which is the first of `shards`.
   ///   - shards: the mailboxes of all shards.
   init(
-    configuration: ServerConfiguration, handler: RequestHandler, ledger: ConnectionLedger, listeners: [Listener],
-    shards: [Mailbox], mailbox: Mailbox
+    configuration: ServerConfiguration, handler: RequestHandler, ledger: ConnectionLedger,
+    bodies: BodyLedger, listeners: [Listener], shards: [Mailbox], mailbox: Mailbox
   ) throws(Errno) {
     self.configuration = configuration
     self.handler = handler
     self.ledger = ledger
+    self.bodies = bodies
     self.mailbox = mailbox
     replyCoding = configuration.gzipRepliesFromBytes.map { ReplyCoding(bytesMinimum: $0) }
     tls = configuration.tls

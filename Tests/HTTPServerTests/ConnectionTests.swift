@@ -84,6 +84,21 @@ import Testing
     for _ in 0..<count { #expect(try greedy.readAnswer().body.count == body.utf8.count) }
   }
 
+  /// What all bodies may hold together: a request that goes beyond it is refused, and what each held is given back.
+  @Test func bodiesInAllAreCapped() throws {
+    let server = try TestServer { $0.capacity.bodyBytes = 10_000 }
+    defer { server.stop() }
+    let client = try RawClient(port: server.port)
+    func post(_ count: Int) throws -> Int {
+      try client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: \(count)\r\n\r\n")
+      try client.send(String(repeating: "x", count: count))
+      return try client.readAnswer().status
+    }
+    for _ in 0..<20 { #expect(try post(9_999) == 200) }
+    #expect(try post(10_000) == 503)
+    #expect(try post(9_999) == 200)
+  }
+
   @Test func shutdownFinishesWhatIsInFlight() throws {
     let server = try TestServer()
     let idle = try RawClient(port: server.port)
