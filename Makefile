@@ -43,7 +43,7 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS.
 	scripts/fuzz $(FUZZ_SECONDS)
 
 tsan: ## The test suite under the thread sanitizer.
-	$(SWIFT) test --sanitize=thread --scratch-path .build/tsan
+	TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.suppressions $(SWIFT) test --sanitize=thread --scratch-path .build/tsan
 
 asan: ## The test suite under the address sanitizer.
 	$(SWIFT) test --sanitize=address --scratch-path .build/asan

@@ -38,7 +38,7 @@ extension TransportFailure {
     case .malformed(let error): self = .malformed(error)
     case .undecodable(.unsupported): self = .contentCodingUnsupported
     case .undecodable(.outputTooLarge(let limit)): self = .contentTooLarge(limit: limit)
-    case .undecodable(.outOfMemory): self = .outOfMemory
+    case .undecodable(.outOfMemory), .overCapacity: self = .outOfMemory
     case .undecodable(.truncated), .undecodable(.trailingData), .undecodable(.malformed),
       .undecodable(.checksumMismatch):
       self = .contentUndecodable
