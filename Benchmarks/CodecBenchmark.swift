@@ -27,7 +27,7 @@ struct CodecBenchmark: ParsableCommand {
   func run() throws {
     let tensor = normalTensor()
     let texts = [
-      Text(name: "9 digits", separator: ", ", tensor) { print($0, digits: 9) },
+      Text(name: "9 digits", separator: ", ", tensor) { formatted($0, digits: 9) },
       Text(name: "17 digits", separator: ", ", tensor) { Double($0).description },
       Text(name: "shortest", separator: ",", tensor) { $0.description },
     ]
@@ -46,18 +46,23 @@ struct CodecBenchmark: ParsableCommand {
     }
     var reply: [UInt8] = []
     reply.reserveCapacity(tensor.shape.count * 20)
-    for encoding in TensorEncoding.allCases {
-      measure("print \(encoding.rawValue)") {
+    func print(_ name: String, _ encoding: TensorEncoding, _ datatype: Datatype = .fp32) {
+      measure("print \(name)") {
         reply.removeAll(keepingCapacity: true)
-        reply.appendTensor(tensor, encoding: encoding)
+        reply.appendTensor(tensor, encoding: encoding, datatype: datatype)
         return reply.count
       }
     }
-    try measure("scan base64") {
-      try JSONReader.read(reply) { reader throws(JSONError) in try reader.readTensor(limit: limits) }
-        .tensor.shape.count
+    print("nested", .nested)
+    print("flat", .flat)
+    for datatype in Datatype.allCases {
+      print("base64 \(datatype.rawValue)", .base64, datatype)
+      try measure("scan base64 \(datatype.rawValue)") {
+        try JSONReader.read(reply) { reader throws(JSONError) in try reader.readTensor(limit: limits) }
+          .tensor.shape.count
+      }
     }
-    let strings = tensor.floats.map { print($0, digits: 9) }
+    let strings = tensor.floats.map { formatted($0, digits: 9) }
     measure("strtof, 9 digits") { strings.reduce(0) { $0 &+ Int(strtof($1, nil).bitPattern & 1) } }
     measure("Float(String), 9 digits") { strings.reduce(0) { $0 &+ Int((Float($1) ?? 0).bitPattern & 1) } }
     measure("Float.description") { tensor.floats.reduce(0) { $0 &+ $1.description.utf8.count } }
@@ -81,12 +86,12 @@ struct CodecBenchmark: ParsableCommand {
   private func report(_ results: [(name: String, nanoseconds: Double)]) {
     let width = results.map(\.name.count).max() ?? 0
     if !lines {
-      Swift.print("\(rows) × \(columns) normal floats, median of \(repetitions)")
-      Swift.print("", String(repeating: " ", count: width - 1), "ns a number")
+      print("\(rows) × \(columns) normal floats, median of \(repetitions)")
+      print("", String(repeating: " ", count: width - 1), "ns a number")
     }
     for (name, nanoseconds) in results {
-      let figure = print(Float(nanoseconds), digits: 3)
-      Swift.print(
+      let figure = formatted(Float(nanoseconds), digits: 3)
+      print(
         lines ? "\(name)\t\(figure)" : name + String(repeating: " ", count: width - name.count) + "  " + figure)
     }
   }
@@ -116,7 +121,7 @@ private struct Text {
 }
 
 /// C's `%.*g`.
-private func print(_ value: Float, digits: Int32) -> String {
+private func formatted(_ value: Float, digits: Int32) -> String {
   withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
     _ = withVaList([digits, Double(value)]) { vsnprintf(buffer.baseAddress!, buffer.count, "%.*g", $0) }
     return String(cString: buffer.baseAddress!)

@@ -209,14 +209,19 @@ package struct JSONReader {
 ///
 /// Names are the same where Swift's strings are equal, as they are to the `switch` that looks at them afterwards.
 package struct KeySet {
-  private var keys: Set<String> = []
+  /// Most objects have few members: a short list is compared faster than hashed.
+  private static let listed = 16
+
+  private var list: [String] = []
+  private var set: Set<String> = []
 
   package init() {}
 
   /// Throws a `duplicateMember` mismatch if the key was inserted before.
   package mutating func insert(_ key: String) throws(JSONError) {
-    guard keys.insert(key).inserted else { throw .here(.duplicateMember) }
+    guard !contains(key) else { throw .here(.duplicateMember) }
+    if list.count < KeySet.listed { list.append(key) } else { set.insert(key) }
   }
 
-  package func contains(_ key: String) -> Bool { keys.contains(key) }
+  package func contains(_ key: String) -> Bool { list.contains(key) || (!set.isEmpty && set.contains(key)) }
 }
