@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 
 /// What a worker has just done, for the drain rate.
 struct FinishedWork {
@@ -21,6 +22,8 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   var jobs = JobLine()
   /// Rings at the queue's next event; only ever touched under the lock, so that times are set in the order of decisions.
   let alarm: any DispatchSourceTimer
+  /// What everybody may read without the lock.
+  private let occupancy: Occupancy
   var isDraining = false
   var drainers: [@Sendable () -> Void] = []
   /// Workers that were woken and have not looked at the queue yet: each will take one batch or job.
@@ -30,7 +33,8 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   private var alarmTime: UInt64?
   private var jobIsNext = false
 
-  init(workers: Int, limits: BatchLimits, alarm: any DispatchSourceTimer) {
+  init(workers: Int, limits: BatchLimits, occupancy: Occupancy, alarm: any DispatchSourceTimer) {
+    self.occupancy = occupancy
     self.workers = workers
     queue = BatchQueue(limits: limits, workers: workers)
     self.alarm = alarm
@@ -53,6 +57,7 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   ///
   /// Otherwise nobody may look at the queue for a while, so the alarm is set for what has its own time.
   mutating func claimWorker() -> Int? {
+    occupancy.set(queuedRows: queue.queuedRows, isDraining: isDraining)
     if arrivals < queue.dueBatches + jobs.count, let worker = idle.popLast() {
       arrivals += 1
       return worker
@@ -85,6 +90,7 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
 
   /// The completions to be called, once, when nothing is left.
   mutating func drained() -> [@Sendable () -> Void] {
+    occupancy.set(queuedRows: queue.queuedRows, isDraining: isDraining)
     guard isDraining, queue.isEmpty, jobs.count == 0, idle.count == workers else { return [] }
     defer { drainers = [] }
     return drainers
@@ -111,6 +117,24 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
     guard let event = queue.nextEvent, event < alarmTime ?? .max else { return }
     alarmTime = event
     alarm.schedule(deadline: DispatchTime(uptimeNanoseconds: event), leeway: .nanoseconds(0))
+  }
+}
+
+/// How full the line is, as of the last time somebody had the lock.
+///
+/// Asking on every request's head whether there is room would otherwise take the lock once more a request.
+final class Occupancy: Sendable {
+  /// Rows that wait; `Int.max` while nothing is taken.
+  private let rows = Atomic<Int>(0)
+
+  func set(queuedRows: Int, isDraining: Bool) {
+    rows.store(isDraining ? .max : queuedRows, ordering: .relaxed)
+  }
+
+  /// Whether so many rows more would be refused.
+  func refuses(rows more: Int, limits: BatchLimits) -> Bool {
+    let queued = rows.load(ordering: .relaxed)
+    return queued > 0 && more > limits.maxQueueRows - min(queued, limits.maxQueueRows)
   }
 }
 

@@ -30,6 +30,8 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   private let queues: [DispatchQueue]
   /// Where the timer and the completions of `drain` run: never behind a computation.
   private let alarmQueue: DispatchQueue
+  private let limits: BatchLimits
+  private let occupancy = Occupancy()
   private let state: Mutex<PoolState<Key, Payload>>
   private let execute: @Sendable (_ batch: Batch<Key, Payload>, _ worker: Int) -> Void
   private let expire: @Sendable (BatchEntry<Payload>) -> Void
@@ -46,10 +48,11 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
     precondition(workers > 0, "a pool has workers")
     queues = (0..<workers).map { DispatchQueue(label: "sluice.worker.\($0)") }
     alarmQueue = DispatchQueue(label: "sluice.alarm")
+    self.limits = limits
     self.execute = execute
     self.expire = expire
     let alarm = DispatchSource.makeTimerSource(queue: alarmQueue)
-    state = Mutex(PoolState(workers: workers, limits: limits, alarm: alarm))
+    state = Mutex(PoolState(workers: workers, limits: limits, occupancy: occupancy, alarm: alarm))
     state.withLock { state in
       state.alarm.setEventHandler { [weak self] in self?.alarmRang() }
       state.alarm.activate()
@@ -101,8 +104,10 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
     if let woken { wake(woken) }
   }
 
-  /// Throws what `submit` would throw now for an entry of so many rows. Nothing is reserved.
+  /// Throws what `submit` would throw now for an entry of so many rows. Nothing is reserved; where there is room, no
+  /// lock is taken either.
   package func admissible(rows: Int) throws(AdmissionError) {
+    guard occupancy.refuses(rows: rows, limits: limits) else { return }
     try state.withLock { state throws(AdmissionError) in try state.admit(rows: rows) }
   }
 

@@ -36,12 +36,6 @@ static void bf16_tile_1(
   scalar_tile(FFN_BF16, x, w, terms, totals, first);
 }
 
-static void bf16_two_panels(
-    const float *x, const char *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
-  bf16_tile_1(x, w, terms, totals, first, ahead, ahead_step);
-  bf16_tile_1(x, w + terms * ffn_term_bytes(FFN_BF16), terms, totals + FFN_PANEL_COLUMNS, first, ahead, ahead_step);
-}
-
 static tile_function *const f32_tiles[TILE_ROWS] = {f32_tile_1};
 static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile_1};
 

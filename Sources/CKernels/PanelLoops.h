@@ -1,8 +1,7 @@
 #pragma once
 
 // The loops around a kernel set's tiles, the same for all of them. The including file defines LANES, TILE_ROWS and
-// f32_tiles and bf16_tiles, where tiles[rows - 1] is the tile_function of `rows` rows, and bf16_two_panels, that of one
-// row and two panels.
+// f32_tiles and bf16_tiles, where tiles[rows - 1] is the tile_function of `rows` rows.
 
 #include "GateMath.h"
 
@@ -30,19 +29,14 @@ static void sum_panels(
     size_t terms = smaller(panels->terms - block * FFN_BLOCK_TERMS, FFN_BLOCK_TERMS);
     const char *w = panel_block(panels, first_panel, block);
     const float *x_block = x->base + block * x->block_step;
-    for (size_t p = 0, width; p < count; p += width, w += width * terms * term_bytes) {
-      width = rows == 1 && panels->type == FFN_BF16 && p + 1 < count ? 2 : 1;
+    for (size_t p = 0; p < count; p++, w += terms * term_bytes) {
       const char *ahead = w;
-      if (p + width < count) {
-        ahead = w + width * terms * term_bytes;
+      if (p + 1 < count) {
+        ahead = w + terms * term_bytes;
       } else if (block + 1 < blocks) {
         ahead = panel_block(panels, first_panel, block + 1);
       } else if (first_panel + count < end_panel) {
         ahead = panel_block(panels, first_panel + count, 0);
-      }
-      if (width == 2) {
-        bf16_two_panels(x_block, w, terms, totals + p * FFN_PANEL_COLUMNS, block == 0, ahead, ahead_step);
-        continue;
       }
       for (size_t t = 0, row = 0, height; t < tile_count; t++, row += height, ahead += ahead_step * terms) {
         height = tile_rows + (t < larger_tiles);

@@ -5,9 +5,8 @@
 //   totals[row][32] (+)= Σ_k x[row][k]·w[k][32]    rows ≤ TILE_ROWS
 //
 // Every sum is one chain of fused multiply–adds in a register of its own. One term costs `rows` broadcasts and
-// 32/LANES loads for 32/LANES·rows multiply–adds. One panel at a time: one stream from memory is faster than several,
-// and 32/LANES chains of latency 4 still outrun the third-level cache, except for one row of bf16 weights, which has
-// half the bytes a chain and takes two panels.
+// 32/LANES loads for 32/LANES·rows multiply–adds. One panel at a time, even for a single row: one stream from memory
+// is faster than several, and 32/LANES chains of latency 4 still outrun the third-level cache.
 
 #include "GateMath.h"
 
@@ -54,28 +53,6 @@ INLINE void vector_tile(
       float *total = totals + r * FFN_PANEL_COLUMNS + v * LANES;
       store(total, first ? sums[v][r] : load(total) + sums[v][r]);
     }
-  }
-}
-
-// totals[p][32] (+)= Σ_k x[k]·w[p][k][32] for one row and two panels of bf16 weights, one block after the other.
-static void bf16_two_panels(
-    const float *x, const char *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
-  const char *second = w + terms * ffn_term_bytes(FFN_BF16);
-  vfloat sums[2 * PANEL_VECTORS];
-  UNROLLED for (int v = 0; v < 2 * PANEL_VECTORS; v++) sums[v] = splat(0.0f);
-  for (size_t k = 0; k < terms; k++) {
-    __builtin_prefetch(ahead + k * ahead_step, 0, 2);
-    __builtin_prefetch(ahead + (terms + k) * ahead_step, 0, 2);
-    vfloat input = splat(x[k]);
-    UNROLLED for (int v = 0; v < PANEL_VECTORS; v++) {
-      size_t term = k * ffn_term_bytes(FFN_BF16);
-      sums[v] = multiply_add(input, load_weights(FFN_BF16, w + term, v), sums[v]);
-      sums[PANEL_VECTORS + v] = multiply_add(input, load_weights(FFN_BF16, second + term, v), sums[PANEL_VECTORS + v]);
-    }
-  }
-  UNROLLED for (int v = 0; v < 2 * PANEL_VECTORS; v++) {
-    float *total = totals + v * LANES;
-    store(total, first ? sums[v] : load(total) + sums[v]);
   }
 }
 

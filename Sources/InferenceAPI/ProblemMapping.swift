@@ -15,6 +15,8 @@ extension Problem {
       let names = allow.map(\.name).joined(separator: ", ")
       self.init(
         type: .methodNotAllowed, detail: "\(method.name) is none of \(names).", fields: [(.allow, names)])
+    case .methodUnknown(let name):
+      self.init(type: .notImplemented, detail: "HTTP defines no method \(name).")
     case .unsupportedMediaType(let found):
       self.init(
         type: .unsupportedMediaType,

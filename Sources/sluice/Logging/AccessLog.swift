@@ -7,33 +7,34 @@ struct AccessLog: Sendable {
   let sink: LogSink
 
   func record(_ outcome: RequestOutcome) {
-    var fields: [(name: String, value: LogValue)] = [("id", .string("\(outcome.id)"))]
-    if let method = outcome.method { fields.append(("method", .string(method.name))) }
-    if let route = outcome.route { fields.append(("route", .string(route))) }
-    if let status = outcome.status { fields.append(("status", .integer(status.code))) }
-    switch outcome.ending {
-    case .answered: break
-    case .problem(let type): fields.append(("problem", .string(type.rawValue)))
-    case .clientGone: fields.append(("problem", .string("client-gone")))
+    sink.write(.info, "request") { line in
+      line.field("id", outcome.id.description)
+      if let method = outcome.method { line.field("method", method.name) }
+      if let route = outcome.route { line.field("route", route) }
+      if let status = outcome.status { line.field("status", status.code) }
+      switch outcome.ending {
+      case .answered: break
+      case .problem(let type): line.field("problem", type.rawValue)
+      case .clientGone: line.field("problem", "client-gone")
+      }
+      if let layer = outcome.layer {
+        line.field("model", layer.model)
+        line.field("layer", layer.layer)
+      }
+      if outcome.rows > 0 { line.field("rows", outcome.rows) }
+      let timing = outcome.timing
+      if timing.batchRequests > 0 {
+        line.field("batch_rows", timing.batchRows)
+        line.field("batch_requests", timing.batchRequests)
+      }
+      line.field("read_us", Int(clamping: timing.read / 1000))
+      line.field("decode_us", Int(clamping: timing.decode / 1000))
+      line.field("queue_us", Int(clamping: timing.queue / 1000))
+      line.field("compute_us", Int(clamping: timing.compute / 1000))
+      line.field("encode_us", Int(clamping: timing.encode / 1000))
+      line.field("total_us", Int(clamping: timing.total / 1000))
+      line.field("request_bytes", outcome.requestBytes)
+      line.field("response_bytes", outcome.responseBytes)
     }
-    if let layer = outcome.layer {
-      fields.append(("model", .string(layer.model)))
-      fields.append(("layer", .string(layer.layer)))
-    }
-    if outcome.rows > 0 { fields.append(("rows", .integer(outcome.rows))) }
-    let timing = outcome.timing
-    if timing.batchRequests > 0 {
-      fields.append(("batch_rows", .integer(timing.batchRows)))
-      fields.append(("batch_requests", .integer(timing.batchRequests)))
-    }
-    for (name, duration) in [
-      ("read_us", timing.read), ("decode_us", timing.decode), ("queue_us", timing.queue),
-      ("compute_us", timing.compute), ("encode_us", timing.encode), ("total_us", timing.total),
-    ] {
-      fields.append((name, .integer(Int(clamping: duration / 1000))))
-    }
-    fields.append(("request_bytes", .integer(outcome.requestBytes)))
-    fields.append(("response_bytes", .integer(outcome.responseBytes)))
-    sink.write(.info, "request", fields)
   }
 }

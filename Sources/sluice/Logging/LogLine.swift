@@ -3,9 +3,9 @@ import TensorCoding
 
 /// How lines look.
 enum LogFormat: String, CaseIterable {
-  /// `2026-01-02T03:04:05.678Z info ready address=127.0.0.1:8080`, for people.
+  /// `2026-01-02T03:04:05.678Z info ready workers=2`, for people.
   case text
-  /// `{"time":"…","level":"info","message":"ready","address":"127.0.0.1:8080"}`, for programs.
+  /// `{"time":"2026-01-02T03:04:05.678Z","level":"info","message":"ready","workers":2}`, for programs.
   case json
 }
 
@@ -23,7 +23,7 @@ enum LogLevel: String, CaseIterable {
   }
 }
 
-/// A value of a field; in JSON numbers stay numbers.
+/// A value with structure; in JSON numbers stay numbers.
 enum LogValue {
   case string(String)
   case integer(Int)
@@ -31,78 +31,107 @@ enum LogValue {
   case object([(name: String, value: LogValue)])
 }
 
-/// What one line says.
+/// A line while it is being written: each field goes straight into its bytes.
 struct LogLine {
-  let time: Timestamp
-  let level: Logger.Level
-  let message: String
-  let fields: [(name: String, value: LogValue)]
+  private let format: LogFormat
+  private var bytes: [UInt8] = []
 
-  /// The line with its line feed.
-  func bytes(_ format: LogFormat) -> [UInt8] {
+  init(_ format: LogFormat, at time: Timestamp = .now(), _ level: Logger.Level, _ message: String) {
+    self.format = format
+    bytes.reserveCapacity(512)
     switch format {
     case .text:
-      var text = "\(time) \(level) \(Self.withoutControls(message))"
-      for (name, value) in fields { text += " \(name)=\(Self.text(of: value))" }
-      return Array((text + "\n").utf8)
+      time.append(to: &bytes)
+      bytes.append(UInt8(ascii: " "))
+      bytes.append(contentsOf: level.rawValue.utf8)
+      bytes.append(UInt8(ascii: " "))
+      appendWithoutControls(message, escapingQuotes: false)
     case .json:
-      var writer = JSONWriter(reserving: 512)
-      writer.object { writer in
-        writer.member("time")
-        writer.string(time.description)
-        writer.member("level")
-        writer.string(level.rawValue)
-        writer.member("message")
-        writer.string(message)
-        for (name, value) in fields {
-          writer.member(name)
-          Self.write(value, to: &writer)
-        }
-      }
-      return writer.text + [UInt8(ascii: "\n")]
+      bytes.appendLiteral(#"{"time":""#)
+      time.append(to: &bytes)
+      bytes.appendLiteral(#"","level":"#)
+      bytes.appendString(level.rawValue)
+      bytes.appendLiteral(#","message":"#)
+      bytes.appendString(message)
     }
   }
 
-  private static func write(_ value: LogValue, to writer: inout JSONWriter) {
+  mutating func field(_ name: String, _ text: String) {
+    begin(name)
+    append(text)
+  }
+
+  mutating func field(_ name: String, _ number: Int) {
+    begin(name)
+    bytes.appendInteger(number)
+  }
+
+  mutating func field(_ name: String, _ value: LogValue) {
+    begin(name)
+    append(value)
+  }
+
+  /// The line with its line feed.
+  consuming func finish() -> [UInt8] {
+    if format == .json { bytes.append(UInt8(ascii: "}")) }
+    bytes.append(UInt8(ascii: "\n"))
+    return bytes
+  }
+
+  private mutating func begin(_ name: String) {
+    switch format {
+    case .text:
+      bytes.append(UInt8(ascii: " "))
+      bytes.append(contentsOf: name.utf8)
+      bytes.append(UInt8(ascii: "="))
+    case .json:
+      bytes.append(UInt8(ascii: ","))
+      bytes.appendString(name)
+      bytes.append(UInt8(ascii: ":"))
+    }
+  }
+
+  private mutating func append(_ value: LogValue) {
     switch value {
-    case .string(let text): writer.string(text)
-    case .integer(let number): writer.integer(number)
-    case .list(let values): writer.array { writer in for value in values { write(value, to: &writer) } }
-    case .object(let members):
-      writer.object { writer in
-        for (name, value) in members {
-          writer.member(name)
-          write(value, to: &writer)
-        }
+    case .string(let text): append(text)
+    case .integer(let number): bytes.appendInteger(number)
+    case .list(let values):
+      bytes.append(UInt8(ascii: "["))
+      for (index, value) in values.enumerated() {
+        if index > 0 { bytes.append(UInt8(ascii: ",")) }
+        append(value)
       }
-    }
-  }
-
-  private static func text(of value: LogValue) -> String {
-    switch value {
-    case .string(let text): quoted(text)
-    case .integer(let number): String(number)
-    case .list(let values): "[\(values.map { Self.text(of: $0) }.joined(separator: ", "))]"
+      bytes.append(UInt8(ascii: "]"))
     case .object(let members):
-      "{\(members.map { "\($0.name)=\(Self.text(of: $0.value))" }.joined(separator: " "))}"
+      bytes.append(UInt8(ascii: "{"))
+      for (index, member) in members.enumerated() {
+        if index > 0 { bytes.append(UInt8(ascii: ",")) }
+        append(member.name)
+        bytes.append(format == .json ? UInt8(ascii: ":") : UInt8(ascii: "="))
+        append(member.value)
+      }
+      bytes.append(UInt8(ascii: "}"))
     }
   }
 
-  /// In quotation marks where a reader could not tell where it ends.
-  private static func quoted(_ text: String) -> String {
-    let text = withoutControls(text)
+  /// In a text line, in quotation marks where a reader could not tell where it ends.
+  private mutating func append(_ text: String) {
+    guard format == .text else { return bytes.appendString(text) }
     let isPlain = !text.isEmpty && !text.utf8.contains { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\"") }
-    return isPlain
-      ? text : "\"\(text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\""))\""
+    if isPlain { return appendWithoutControls(text, escapingQuotes: false) }
+    bytes.append(UInt8(ascii: "\""))
+    appendWithoutControls(text, escapingQuotes: true)
+    bytes.append(UInt8(ascii: "\""))
   }
 
-  /// Nothing in a line ends it, or speaks to a terminal.
-  private static func withoutControls(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
-    var clean = String.UnicodeScalarView()
+  /// Nothing in a line ends it, or speaks to a terminal: control characters, U+0080 … U+009F among them, become U+FFFD.
+  private mutating func appendWithoutControls(_ text: String, escapingQuotes: Bool) {
     for scalar in text.unicodeScalars {
-      clean.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
+      switch scalar.value {
+      case 0..<0x20, 0x7F..<0xA0: bytes.append(contentsOf: "\u{FFFD}".utf8)
+      case 0x22 where escapingQuotes: bytes.appendLiteral(#"\""#)
+      default: bytes.append(contentsOf: UTF8.encode(scalar)!)
+      }
     }
-    return String(clean)
   }
 }

@@ -23,8 +23,11 @@ final class LogSink: Sendable {
     self.format = format
   }
 
-  func write(_ level: Logger.Level, _ message: String, _ fields: [(name: String, value: LogValue)] = []) {
-    append(LogLine(time: .now(), level: level, message: message, fields: fields).bytes(format))
+  /// - Parameter fields: adds the line's fields.
+  func write(_ level: Logger.Level, _ message: String, _ fields: (inout LogLine) -> Void = { _ in }) {
+    var line = LogLine(format, level, message)
+    fields(&line)
+    append(line.finish())
   }
 
   /// Appends bytes that are no line, such as a terminal's progress.
@@ -59,9 +62,9 @@ final class LogSink: Sendable {
       if bytes.isEmpty { return }
       StandardError.print(bytes)
       if dropped > 0 {
-        let fields: [(name: String, value: LogValue)] = [("lines", .integer(dropped))]
-        StandardError.print(
-          LogLine(time: .now(), level: .warning, message: "log lines dropped", fields: fields).bytes(format))
+        var line = LogLine(format, .warning, "log lines dropped")
+        line.field("lines", dropped)
+        StandardError.print(line.finish())
       }
     }
   }
@@ -89,7 +92,9 @@ struct SinkLogHandler: LogHandler {
     var fields = metadata
     if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
     if let own = event.metadata { fields.merge(own) { $1 } }
-    sink.write(event.level, event.message.description, LogValue.members(of: fields))
+    sink.write(event.level, event.message.description) { line in
+      for (name, value) in LogValue.members(of: fields) { line.field(name, value) }
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A moment in UTC, to the millisecond: `2026-01-02T03:04:05.678Z` (RFC 3339).
-struct Timestamp: CustomStringConvertible {
+struct Timestamp {
   private let seconds: time_t
   private let milliseconds: Int
 
@@ -11,17 +11,24 @@ struct Timestamp: CustomStringConvertible {
     return Timestamp(seconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000)
   }
 
-  var description: String {
+  func append(to bytes: inout [UInt8]) {
     var seconds = seconds
     var fields = tm()
     gmtime_r(&seconds, &fields)
-    func digits(_ value: Int, _ count: Int) -> String {
-      let text = String(value)
-      return String(repeating: "0", count: max(0, count - text.utf8.count)) + text
+    func append(_ value: Int, digits: Int, then separator: Unicode.Scalar) {
+      var divisor = digits == 4 ? 1000 : digits == 3 ? 100 : 10
+      while divisor > 0 {
+        bytes.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
+        divisor /= 10
+      }
+      bytes.append(UInt8(ascii: separator))
     }
-    let date =
-      "\(digits(Int(fields.tm_year) + 1900, 4))-\(digits(Int(fields.tm_mon) + 1, 2))-\(digits(Int(fields.tm_mday), 2))"
-    let time = "\(digits(Int(fields.tm_hour), 2)):\(digits(Int(fields.tm_min), 2)):\(digits(Int(fields.tm_sec), 2))"
-    return "\(date)T\(time).\(digits(milliseconds, 3))Z"
+    append(Int(fields.tm_year) + 1900, digits: 4, then: "-")
+    append(Int(fields.tm_mon) + 1, digits: 2, then: "-")
+    append(Int(fields.tm_mday), digits: 2, then: "T")
+    append(Int(fields.tm_hour), digits: 2, then: ":")
+    append(Int(fields.tm_min), digits: 2, then: ":")
+    append(Int(fields.tm_sec), digits: 2, then: ".")
+    append(milliseconds, digits: 3, then: "Z")
   }
 }

@@ -100,14 +100,15 @@ struct Serve: ParsableCommand {
       ])
     }
     let milliseconds = Int((MonotonicClock.now() - started) / 1_000_000)
-    sink.write(
-      .info, "ready",
-      [
-        ("addresses", .list(server.boundAddresses.map { .string("\($0)") })), ("models", .list(models)),
-        ("resident_bytes", .integer(catalog.residentBytes)), ("kernels", .string(configuration.kernels.name)),
-        ("workers", .integer(configuration.workers)), ("ready_ms", .integer(milliseconds)),
-        ("version", .string(Version.text)),
-      ])
+    sink.write(.info, "ready") { line in
+      line.field("addresses", .list(server.boundAddresses.map { .string("\($0)") }))
+      line.field("models", .list(models))
+      line.field("resident_bytes", catalog.residentBytes)
+      line.field("kernels", configuration.kernels.name)
+      line.field("workers", configuration.workers)
+      line.field("ready_ms", milliseconds)
+      line.field("version", Version.text)
+    }
   }
 }
 
