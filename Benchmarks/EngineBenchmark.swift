@@ -67,7 +67,7 @@ private final class LayerBench {
     self.dFF = dFF
     self.team = team
     layer = try LayerBench.layer(dModel: dModel, dFF: dFF, gate: gate, kernels: kernels)
-    yardsticks = Yardsticks(kernels: kernels, team: team)
+    yardsticks = Yardsticks(kernels: kernels, arithmetic: .f32, team: team)
     passes = rows.map { ($0, []) }
     let most = rows.max() ?? 1
     input = LayerBench.values(count: most * dModel, scale: 1)

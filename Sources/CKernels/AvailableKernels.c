@@ -9,7 +9,7 @@
 // What the processor has and the operating system saves. A feature without its registers' state enabled in XCR0
 // would fault or lose its upper halves at the next context switch.
 struct features {
-  bool avx2_fma, avx512f;
+  bool avx2_fma, avx512f, avx512_bf16;
 };
 
 static uint64_t enabled_state(void) {
@@ -19,24 +19,28 @@ static uint64_t enabled_state(void) {
 }
 
 static struct features detect(void) {
-  struct features found = {false, false};
+  struct features found = {false, false, false};
   unsigned a, b, c, d;
   if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX) || !(c & bit_FMA)) return found;
   uint64_t state = enabled_state();
   uint64_t avx = 0x06, avx512 = 0xE6; // XMM and YMM; and opmask, the upper halves of ZMM 0–15, ZMM 16–31
   if ((state & avx) != avx || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return found;
   found.avx2_fma = b & bit_AVX2;
-  found.avx512f = (b & bit_AVX512F) && (state & avx512) == avx512;
+  if ((state & avx512) != avx512) return found;
+  found.avx512f = b & bit_AVX512F;
+  bool has_parts = (b & bit_AVX512BW) && (b & bit_AVX512VL);
+  found.avx512_bf16 = found.avx512f && has_parts && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16);
   return found;
 }
 
 #endif
 
 const struct ffn_kernels *ffn_available_kernels(size_t index) {
-  const struct ffn_kernels *available[4] = {0}; // ends with a NULL
+  const struct ffn_kernels *available[4];
   size_t count = 0;
 #if defined(__x86_64__)
   struct features found = detect();
+  if (found.avx512_bf16) available[count++] = &ffn_kernels_avx512_bf16;
   if (found.avx512f) available[count++] = &ffn_kernels_avx512;
   if (found.avx2_fma) available[count++] = &ffn_kernels_avx2;
 #endif

@@ -27,6 +27,13 @@ INLINE vfloat magnitude(vfloat x) { return __builtin_elementwise_abs(x); }
 INLINE vfloat load(const float *p) { return *(const vfloat_unaligned *)p; }
 INLINE void store(float *p, vfloat x) { *(vfloat_unaligned *)p = x; }
 
+// The nearest bf16 as a float32, ties to even; NaN stays NaN.
+INLINE vfloat round_to_bf16(vfloat x) {
+  vint bits = __builtin_bit_cast(vint, x);
+  vint rounded = bits + 0x7FFF + ((bits >> 16) & 1);
+  return __builtin_bit_cast(vfloat, (x == x ? rounded : bits | 0x400000) & (vint)(int32_t)0xFFFF0000);
+}
+
 // Coefficients c[0] … c[n-1] of ascending powers, by Horner's rule.
 INLINE vfloat polynomial(vfloat x, const float *c, int n) {
   vfloat y = splat(c[n - 1]);

@@ -5,41 +5,48 @@
 
 #define LANES 1
 #define TILE_ROWS 1
-#include "GateMath.h"
 
-// Weight c of a term in a packed panel.
-static float weight(enum ffn_type type, const char *term, size_t c) {
-  if (type == FFN_F32) return ((const float *)term)[c];
-  uint32_t word = ((const uint32_t *)term)[c % FFN_PAIR_COLUMNS];
-  return __builtin_bit_cast(float, c < FFN_PAIR_COLUMNS ? word << 16 : word & 0xFFFF0000);
+typedef float row_element;
+
+#include "Tile.h"
+
+// Weight of term k and output c in a packed block.
+static float weight(enum ffn_type type, const uint32_t *w, size_t k, size_t c) {
+  if (type == FFN_F32) return __builtin_bit_cast(float, w[k * FFN_PANEL_COLUMNS + c]);
+  uint32_t word = w[k / 2 * FFN_PANEL_COLUMNS + c];
+  return __builtin_bit_cast(float, k % 2 == 0 ? word << 16 : word & 0xFFFF0000);
 }
 
 // totals[32] (+)= Σ_k x[k]·w[k][32]
 static void scalar_tile(
-    enum ffn_type type, const float *x, const char *w, size_t terms, float *totals, int first) {
+    enum ffn_type type, const float *x, const uint32_t *w, size_t terms, float *totals, int first) {
   for (size_t c = 0; c < FFN_PANEL_COLUMNS; c++) {
     float sum = 0;
-    for (size_t k = 0; k < terms; k++) sum = __builtin_fmaf(x[k], weight(type, w + k * ffn_term_bytes(type), c), sum);
+    for (size_t k = 0; k < terms; k++) sum = __builtin_fmaf(x[k], weight(type, w, k, c), sum);
     totals[c] = first ? sum : totals[c] + sum;
   }
 }
 
-static void f32_tile_1(
-    const float *x, const char *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
+static void f32_tile(
+    const float *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
   (void)ahead, (void)ahead_step;
   scalar_tile(FFN_F32, x, w, terms, totals, first);
 }
 
-static void bf16_tile_1(
-    const float *x, const char *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
+static void bf16_tile(
+    const float *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
   (void)ahead, (void)ahead_step;
   scalar_tile(FFN_BF16, x, w, terms, totals, first);
 }
 
-static tile_function *const f32_tiles[TILE_ROWS] = {f32_tile_1};
-static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile_1};
+static tile_function *const f32_tiles[TILE_ROWS] = {f32_tile};
+static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile};
+static tile_function *const bf16_two_panels = 0;
 
+#include "ArrayLoops.h"
 #include "PanelLoops.h"
 #include "Yardsticks.h"
 
-const struct ffn_kernels ffn_kernels_scalar = {"scalar", gate_up, project, gate, multiply_adds, read_floats};
+const struct ffn_kernels ffn_kernels_scalar = {
+    "scalar", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, multiply_adds,
+    multiply_adds, read_floats};

@@ -18,6 +18,14 @@ static inline float f32_from_f16(uint16_t half) {
   return sign ? -value : value;
 }
 
+// The nearest bf16, ties to even; NaN stays NaN.
+static inline uint16_t bf16_from_f32(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  if (value != value) return (uint16_t)(bits >> 16 | 0x0040);
+  return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
 static inline float load(const char *base, enum ffn_type type, ptrdiff_t element) {
   uint16_t half;
   float value;
@@ -46,68 +54,61 @@ static void widen(const struct ffn_matrix *m, size_t row, size_t first, size_t c
   }
 }
 
-// Element c of a term in a packed bf16 panel: the lower half of word c, or the upper half of word c − 16.
-static inline size_t half_position(size_t c) { return c % FFN_PAIR_COLUMNS * 2 + c / FFN_PAIR_COLUMNS; }
-
-// y[i * 32] = element (row, first + i) of m, as it is stored.
-static void copy_halves(const struct ffn_matrix *m, size_t row, size_t first, size_t count, uint16_t *y) {
+// y[k / 2 * 64 + k % 2] = element (row, first + k) of m as bf16: the lower and upper halves of one output's words.
+static void narrow(const struct ffn_matrix *m, size_t row, size_t first, size_t count, uint16_t *y) {
   const char *base = m->base;
   ptrdiff_t element = (ptrdiff_t)row * m->row_stride + (ptrdiff_t)first * m->column_stride, stride = m->column_stride;
-  for (size_t i = 0; i < count; i++, element += stride) memcpy(y + i * FFN_PANEL_COLUMNS, base + 2 * element, 2);
+  for (size_t k = 0; k < count; k++, element += stride) {
+    uint16_t *half = y + k / 2 * (2 * FFN_PANEL_COLUMNS) + k % 2;
+    if (m->type == FFN_BF16) {
+      memcpy(half, base + 2 * element, 2);
+    } else {
+      *half = bf16_from_f32(load(base, m->type, element));
+    }
+  }
 }
 
-// Rows first_row … first_row + columns − 1 of m become columns first_column … of a block of a panel,
-// [terms of the block][32]; zeros where m has no such row.
+// Rows first_row … first_row + columns − 1 of m become as many columns of a block of a panel, [steps][32 words], from
+// `panel` on; zeros where m has no such row, and in the upper half of the last word where the terms are odd.
 static void pack_block(
-    const struct ffn_matrix *m, enum ffn_type type, size_t first_row, size_t columns, size_t block, void *panel,
-    size_t first_column) {
+    const struct ffn_matrix *m, enum ffn_type type, size_t first_row, size_t columns, size_t block, uint32_t *panel) {
   size_t first = block * FFN_BLOCK_TERMS;
   size_t length = m->columns - first < FFN_BLOCK_TERMS ? m->columns - first : FFN_BLOCK_TERMS;
-  for (size_t c = 0; c < columns; c++) {
-    int is_zero = first_row + c >= m->rows;
-    if (type == FFN_BF16) {
-      uint16_t *halves = (uint16_t *)panel + half_position(first_column + c);
-      if (!is_zero) copy_halves(m, first_row + c, first, length, halves);
-      for (size_t k = 0; is_zero && k < length; k++) halves[k * FFN_PANEL_COLUMNS] = 0;
+  size_t steps = ffn_ceil_div(length, ffn_step_terms(type));
+  for (size_t c = 0; c < columns; c++, panel++) {
+    if (first_row + c >= m->rows) {
+      for (size_t step = 0; step < steps; step++) panel[step * FFN_PANEL_COLUMNS] = 0;
+    } else if (type == FFN_BF16) {
+      panel[(steps - 1) * FFN_PANEL_COLUMNS] = 0;
+      narrow(m, first_row + c, first, length, (uint16_t *)panel);
     } else {
-      float *floats = (float *)panel + first_column + c;
-      if (!is_zero) widen(m, first_row + c, first, length, floats, FFN_PANEL_COLUMNS);
-      for (size_t k = 0; is_zero && k < length; k++) floats[k * FFN_PANEL_COLUMNS] = 0;
+      widen(m, first_row + c, first, length, (float *)panel, FFN_PANEL_COLUMNS);
     }
   }
 }
 
 void ffn_pack_panels(
-    const struct ffn_matrix *w, enum ffn_type type, size_t first_panel, size_t end_panel, void *weights) {
+    const struct ffn_matrix *w, enum ffn_type type, size_t first_panel, size_t end_panel, uint32_t *weights) {
   size_t panels = ffn_ceil_div(w->rows, FFN_PANEL_COLUMNS), blocks = ffn_ceil_div(w->columns, FFN_BLOCK_TERMS);
   for (size_t p = first_panel; p < end_panel; p++) {
     for (size_t block = 0; block < blocks; block++) {
-      char *panel = (char *)weights + ffn_panel_block(p, panels, block, w->columns) * ffn_term_bytes(type);
-      pack_block(w, type, p * FFN_PANEL_COLUMNS, FFN_PANEL_COLUMNS, block, panel, 0);
+      uint32_t *panel = weights + ffn_panel_block(p, panels, block, w->columns, type);
+      pack_block(w, type, p * FFN_PANEL_COLUMNS, FFN_PANEL_COLUMNS, block, panel);
     }
   }
 }
 
 void ffn_pack_pair_panels(
     const struct ffn_matrix *a, const struct ffn_matrix *b, enum ffn_type type, size_t first_panel, size_t end_panel,
-    void *weights) {
+    uint32_t *weights) {
   size_t panels = ffn_ceil_div(a->rows, FFN_PAIR_COLUMNS), blocks = ffn_ceil_div(a->columns, FFN_BLOCK_TERMS);
   for (size_t p = first_panel; p < end_panel; p++) {
     for (size_t block = 0; block < blocks; block++) {
-      char *panel = (char *)weights + ffn_panel_block(p, panels, block, a->columns) * ffn_term_bytes(type);
-      pack_block(a, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel, 0);
-      pack_block(b, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel, FFN_PAIR_COLUMNS);
+      uint32_t *panel = weights + ffn_panel_block(p, panels, block, a->columns, type);
+      pack_block(a, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel);
+      pack_block(b, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel + FFN_PAIR_COLUMNS);
     }
   }
 }
 
 void ffn_widen(const struct ffn_matrix *v, size_t row, float *y, size_t count) { widen(v, row, 0, count, y, 1); }
-
-void ffn_block_rows(const float *x, size_t rows, size_t terms, float *blocks) {
-  for (size_t first = 0; first < terms; first += FFN_BLOCK_TERMS) {
-    size_t length = terms - first < FFN_BLOCK_TERMS ? terms - first : FFN_BLOCK_TERMS;
-    for (size_t r = 0; r < rows; r++, blocks += FFN_BLOCK_STRIDE) {
-      memcpy(blocks, x + r * terms + first, length * sizeof(float));
-    }
-  }
-}

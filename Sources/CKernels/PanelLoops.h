@@ -1,15 +1,17 @@
 #pragma once
 
-// The loops around a kernel set's tiles, the same for all of them. The including file defines LANES, TILE_ROWS and
-// f32_tiles and bf16_tiles, where tiles[rows - 1] is the tile_function of `rows` rows.
+// The loops around a kernel set's tiles, the same for all of them. The including file defines LANES, TILE_ROWS,
+// row_element, and
+//
+//   f32_tiles, bf16_tiles   for panels of that type: tiles[rows - 1] takes `rows` rows; or NULL
+//   bf16_two_panels         one row and two panels of bf16 weights, one after the other; or NULL
 
-#include "GateMath.h"
+#include "Tile.h"
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-static inline const char *panel_block(const struct ffn_panels *panels, size_t panel, size_t block) {
-  size_t terms = ffn_panel_block(panel, panels->panels, block, panels->terms);
-  return (const char *)panels->weights + terms * ffn_term_bytes(panels->type);
+static inline const uint32_t *panel_block(const struct ffn_panels *panels, size_t panel, size_t block) {
+  return panels->weights + ffn_panel_block(panel, panels->panels, block, panels->terms, panels->type);
 }
 
 // totals[p][row][32] = x·wᵀ for panels first_panel + p of one group, p < count.
@@ -23,22 +25,29 @@ static void sum_panels(
   tile_function *const *tiles = panels->type == FFN_BF16 ? bf16_tiles : f32_tiles;
   size_t rows = x->rows, tile_count = ffn_ceil_div(rows, TILE_ROWS);
   size_t tile_rows = rows / tile_count, larger_tiles = rows % tile_count;
-  size_t term_bytes = ffn_term_bytes(panels->type), ahead_step = ffn_ceil_div(term_bytes, tile_count);
+  size_t ahead_step = ffn_ceil_div(FFN_PANEL_COLUMNS * sizeof(uint32_t), tile_count);
   size_t blocks = ffn_ceil_div(panels->terms, FFN_BLOCK_TERMS);
   for (size_t block = 0; block < blocks; block++) {
     size_t terms = smaller(panels->terms - block * FFN_BLOCK_TERMS, FFN_BLOCK_TERMS);
-    const char *w = panel_block(panels, first_panel, block);
-    const float *x_block = x->base + block * x->block_step;
-    for (size_t p = 0; p < count; p++, w += terms * term_bytes) {
-      const char *ahead = w;
-      if (p + 1 < count) {
-        ahead = w + terms * term_bytes;
+    size_t steps = ffn_ceil_div(terms, ffn_step_terms(panels->type)), words = steps * FFN_PANEL_COLUMNS;
+    const uint32_t *w = panel_block(panels, first_panel, block);
+    const row_element *x_block = (const row_element *)x->base + block * x->block_step;
+    for (size_t p = 0, width; p < count; p += width, w += width * words) {
+      width = rows == 1 && panels->type == FFN_BF16 && bf16_two_panels && p + 1 < count ? 2 : 1;
+      const uint32_t *next = w;
+      if (p + width < count) {
+        next = w + width * words;
       } else if (block + 1 < blocks) {
-        ahead = panel_block(panels, first_panel, block + 1);
+        next = panel_block(panels, first_panel, block + 1);
       } else if (first_panel + count < end_panel) {
-        ahead = panel_block(panels, first_panel + count, 0);
+        next = panel_block(panels, first_panel + count, 0);
       }
-      for (size_t t = 0, row = 0, height; t < tile_count; t++, row += height, ahead += ahead_step * terms) {
+      const char *ahead = (const char *)next;
+      if (width == 2) {
+        bf16_two_panels(x_block, w, terms, totals + p * FFN_PANEL_COLUMNS, block == 0, ahead, ahead_step);
+        continue;
+      }
+      for (size_t t = 0, row = 0, height; t < tile_count; t++, row += height, ahead += ahead_step * steps) {
         height = tile_rows + (t < larger_tiles);
         tiles[height - 1](
             x_block + row * FFN_BLOCK_STRIDE, w, terms, totals + (p * rows + row) * FFN_PANEL_COLUMNS, block == 0,
@@ -57,12 +66,35 @@ INLINE void store_columns(float *y, const float *values, size_t count) {
   }
 }
 
+// Stores 16 values that are exact in a row element.
+INLINE void store_row_elements(row_element *y, const float *values) {
+  for (size_t c = 0; c < FFN_PAIR_COLUMNS; c++) {
+    y[c] = _Generic(*y, float: values[c], default: __builtin_bit_cast(uint32_t, values[c]) >> 16);
+  }
+}
+
+// Row-major x [rows, terms] in row blocks, rounded to bf16.
+static void block_rows_rounding(const float *x, size_t rows, size_t terms, void *blocks) {
+  row_element *y = blocks;
+  for (size_t first = 0; first < terms; first += FFN_BLOCK_TERMS) {
+    size_t length = smaller(terms - first, FFN_BLOCK_TERMS);
+    for (size_t r = 0; r < rows; r++, y += FFN_BLOCK_STRIDE) {
+      for (size_t k = 0; k < length; k += FFN_PAIR_COLUMNS) {
+        float values[FFN_PAIR_COLUMNS] = {0}; // an odd last term is paired with a zero
+        store_columns(values, x + r * terms + first + k, smaller(length - k, FFN_PAIR_COLUMNS));
+        for (size_t i = 0; i < FFN_PAIR_COLUMNS; i += LANES) store(values + i, round_to_bf16(load(values + i)));
+        store_row_elements(y + k, values);
+      }
+    }
+  }
+}
+
 // hidden = gate(totals_a + bias_a, totals_b + bias_b) for the 16 columns of one pair panel.
 static void finish_pair_panel(const struct ffn_gate_up *job, size_t panel, float *totals /* [rows][32] */) {
   size_t columns = job->panels.columns, first = panel * FFN_PAIR_COLUMNS;
   size_t count = smaller(columns - first, FFN_PAIR_COLUMNS);
   const float *bias = job->panels.bias + panel * FFN_PANEL_COLUMNS;
-  float *blocks = job->hidden_blocks;
+  row_element *blocks = job->hidden_blocks;
   if (blocks) {
     blocks += first / FFN_BLOCK_TERMS * (job->x.rows * FFN_BLOCK_STRIDE) + first % FFN_BLOCK_TERMS;
   }
@@ -73,9 +105,10 @@ static void finish_pair_panel(const struct ffn_gate_up *job, size_t panel, float
       vfloat b = load(totals + FFN_PAIR_COLUMNS + c) + load(bias + FFN_PAIR_COLUMNS + c);
       if (job->a) store(totals + c, a);
       if (job->b) store(totals + FFN_PAIR_COLUMNS + c, b);
-      store(hidden + c, apply_gate(&job->gate, a, b));
+      vfloat value = apply_gate(&job->gate, a, b);
+      store(hidden + c, job->rounds_hidden ? round_to_bf16(value) : value);
     }
-    if (blocks) store_columns(blocks + row * FFN_BLOCK_STRIDE, hidden, FFN_PAIR_COLUMNS);
+    if (blocks) store_row_elements(blocks + row * FFN_BLOCK_STRIDE, hidden);
     if (job->hidden) store_columns(job->hidden + row * columns + first, hidden, count);
     if (job->a) store_columns(job->a + row * columns + first, totals, count);
     if (job->b) store_columns(job->b + row * columns + first, totals + FFN_PAIR_COLUMNS, count);
@@ -117,16 +150,5 @@ static void project(const struct ffn_project *job, size_t first_panel, size_t en
     for (size_t p = 0; p < count; p++) {
       finish_panel(job, panel + p, totals + p * job->x.rows * FFN_PANEL_COLUMNS);
     }
-  }
-}
-
-static void gate(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count) {
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) store(y + i, apply_gate(gate, load(a + i), load(b + i)));
-  if (i < count) {
-    float a_rest[LANES] = {0}, b_rest[LANES] = {0}, y_rest[LANES];
-    for (size_t c = 0; i + c < count; c++) a_rest[c] = a[i + c], b_rest[c] = b[i + c];
-    store(y_rest, apply_gate(gate, load(a_rest), load(b_rest)));
-    for (size_t c = 0; i + c < count; c++) y[i + c] = y_rest[c];
   }
 }

@@ -13,6 +13,9 @@ final class AlignedFloats: @unchecked Sendable {
 
   var byteCount: Int { count * MemoryLayout<Float>.stride }
 
+  /// The same memory as words, for weights of which two share one.
+  var words: UnsafeMutablePointer<UInt32> { UnsafeMutableRawPointer(base).assumingMemoryBound(to: UInt32.self) }
+
   /// Memory for `count` floats; `nil` where there is none.
   init?(count: Int) {
     let hugePage = 2 << 20

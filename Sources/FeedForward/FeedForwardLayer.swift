@@ -5,8 +5,8 @@ internal import CKernels
 /// `y = W_down·gate(W_gate·x + b_gate, W_up·x + b_up) + b_down`; without a down projection `y` is what the gate
 /// returns.
 ///
-/// The same row gives the same bits, whatever batch it is part of and wherever it stands in it, on every kernel set:
-/// each sum has one fixed order (see CKernels).
+/// The same row gives the same bits, whatever batch it is part of, wherever it stands in it and however many threads
+/// help: each sum has one fixed order (see CKernels). In float32 arithmetic it is one order on every kernel set.
 package final class FeedForwardLayer: Sendable {
   package let gate: Gate
   /// Inputs of a row.
@@ -21,6 +21,7 @@ package final class FeedForwardLayer: Sendable {
   package let hasUpBias: Bool
   package let hasDownBias: Bool
   package let kernels: Kernels
+  package let arithmetic: Arithmetic
 
   private let gateUp: PackedPanels
   private let down: PackedPanels?
@@ -33,18 +34,20 @@ package final class FeedForwardLayer: Sendable {
   /// The packed weights as they lie in memory.
   var packedWeights: [UnsafeBufferPointer<Float>] { [gateUp.packedWeights] + (down.map { [$0.packedWeights] } ?? []) }
 
-  /// Packs `weights`, whose views are read now and not needed afterwards.
+  /// Packs `weights`, whose views are read now and not needed afterwards, for one set of kernels and one arithmetic.
   ///
   /// - Throws: ``LayerError`` where the shapes do not make a layer.
   /// - Complexity: one read of the sources, one write of the panels; f16 is widened to float32, exactly.
-  package init(_ weights: LayerWeights, kernels: Kernels = .best()) throws(LayerError) {
+  package init(
+    _ weights: LayerWeights, kernels: Kernels = .best(), arithmetic: Arithmetic = .f32
+  ) throws(LayerError) {
     try weights.validate()
     let gateBranch = (weights.gateProj, weights.gateBias)
     let upBranch = (weights.upProj, weights.upBias)
     let (a, b) = weights.gate.gateProjectionIsFirstOperand ? (gateBranch, upBranch) : (upBranch, gateBranch)
-    self.gateUp = try PackedPanels(a: a.0, aBias: a.1, b: b.0, bBias: b.1)
+    self.gateUp = try PackedPanels(a: a.0, aBias: a.1, b: b.0, bBias: b.1, arithmetic: arithmetic)
     if let downProj = weights.downProj {
-      self.down = try PackedPanels(downProj, bias: weights.downBias)
+      self.down = try PackedPanels(downProj, bias: weights.downBias, arithmetic: arithmetic)
     } else {
       self.down = nil
     }
@@ -57,6 +60,7 @@ package final class FeedForwardLayer: Sendable {
     self.hasUpBias = weights.upBias != nil
     self.hasDownBias = weights.downBias != nil
     self.kernels = kernels
+    self.arithmetic = arithmetic
   }
 
   /// Applies the layer to a batch of rows.
@@ -105,36 +109,38 @@ package final class FeedForwardLayer: Sendable {
     workspace: Workspace, helpers: Team?
   ) {
     let totals = workspace.totals!.base
+    let functions = kernels.functions(of: arithmetic)
     var first = ffn_gate_up()
     first.panels = gateUp.kernelPanels
     first.gate = gate.kernelGate
     first.x = blocked(input, rows: rows, in: workspace.inputBlocks!)
+    first.rounds_hidden = arithmetic == .bf16 ? 1 : 0
     first.a = gate.gateProjectionIsFirstOperand ? activations.gate : activations.up
     first.b = gate.gateProjectionIsFirstOperand ? activations.up : activations.gate
     guard let down else {
       first.hidden = output
-      kernels.run(first, helpers: helpers, totals: totals)
+      functions.run(first, helpers: helpers, totals: totals)
       activations.hidden?.update(from: output, count: rows * dFF)
       return
     }
     first.hidden = activations.hidden
-    first.hidden_blocks = workspace.hiddenBlocks!.base
-    kernels.run(first, helpers: helpers, totals: totals)
+    first.hidden_blocks = UnsafeMutableRawPointer(workspace.hiddenBlocks!.base)
+    functions.run(first, helpers: helpers, totals: totals)
 
     var second = ffn_project()
     second.panels = down.kernelPanels
     second.x = ffn_rows(base: first.hidden_blocks, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
     second.y = output
-    kernels.run(second, helpers: helpers, totals: totals)
+    functions.run(second, helpers: helpers, totals: totals)
   }
 
-  /// The input in row blocks; a single row is already that.
+  /// The input in row blocks; in float32 arithmetic a single row is already that.
   private func blocked(_ input: UnsafePointer<Float>, rows: Int, in blocks: AlignedFloats) -> ffn_rows {
-    if rows == 1 {
+    if rows == 1, arithmetic == .f32 {
       // Only ever read: `ffn_rows` also describes the hidden rows, which are written.
       return ffn_rows(base: UnsafeMutablePointer(mutating: input), block_step: FFN_BLOCK_TERMS, rows: 1)
     }
-    ffn_block_rows(input, rows, dIn, blocks.base)
+    kernels.functions(of: arithmetic).block_rows(input, rows, dIn, blocks.base)
     return ffn_rows(base: blocks.base, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
   }
 }

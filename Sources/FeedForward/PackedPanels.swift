@@ -4,10 +4,10 @@ internal import CKernels
 ///
 /// The layout and the order of every sum are described at `ffn_panels` in CKernels.
 ///
-/// Weights stored as bf16 stay bf16, since that is half the memory to keep and to read; all others become float32. The
-/// results are the same bits either way.
+/// Weights stored as bf16 stay bf16, since that is half the memory to keep and to read, and in float32 arithmetic gives
+/// the same bits; bf16 arithmetic rounds all others to bf16, float32 arithmetic widens them to float32.
 struct PackedPanels: Sendable {
-  /// `[panels][terms][32]`, grouped, of ``type``
+  /// `[panels][steps][32 words]`, grouped, of ``type``
   private let weights: AlignedFloats
   private let type: ffn_type
   /// `[panels][32]`; zeros where there is no bias and beyond the last column
@@ -23,37 +23,36 @@ struct PackedPanels: Sendable {
   var packedWeights: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: weights.base, count: weights.count) }
 
   /// Packs `[columns, terms]`, a panel for every 32 rows.
-  init(_ matrix: MatrixView, bias: VectorView?) throws(LayerError) {
+  init(_ matrix: MatrixView, bias: VectorView?, arithmetic: Arithmetic) throws(LayerError) {
     let panels = (matrix.rows + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
-    try self.init(
-      type: PackedPanels.type(for: matrix.type), panels: panels, terms: matrix.columns, columns: matrix.rows)
+    let type = arithmetic == .bf16 || matrix.type == .bf16 ? FFN_BF16 : FFN_F32
+    try self.init(type: type, panels: panels, terms: matrix.columns, columns: matrix.rows)
     var source = ffn_matrix(matrix)
-    ffn_pack_panels(&source, type, 0, panels, weights.base)
+    ffn_pack_panels(&source, type, 0, panels, weights.words)
     if let bias { widen(bias, into: 0, run: FFN_PANEL_COLUMNS) }
   }
 
   /// Packs two matrices `[columns, terms]` side by side, a panel for every 16 rows of both: operand a's outputs first.
-  init(a: MatrixView, aBias: VectorView?, b: MatrixView, bBias: VectorView?) throws(LayerError) {
+  init(
+    a: MatrixView, aBias: VectorView?, b: MatrixView, bBias: VectorView?, arithmetic: Arithmetic
+  ) throws(LayerError) {
     let run = FFN_PAIR_COLUMNS
     let panels = (a.rows + run - 1) / run
-    let type = PackedPanels.type(for: a.type == b.type ? a.type : .f32)
+    let type = arithmetic == .bf16 || (a.type == .bf16 && b.type == .bf16) ? FFN_BF16 : FFN_F32
     try self.init(type: type, panels: panels, terms: a.columns, columns: a.rows)
     var first = ffn_matrix(a)
     var second = ffn_matrix(b)
-    ffn_pack_pair_panels(&first, &second, type, 0, panels, weights.base)
+    ffn_pack_pair_panels(&first, &second, type, 0, panels, weights.words)
     if let aBias { widen(aBias, into: 0, run: run) }
     if let bBias { widen(bBias, into: run, run: run) }
   }
 
-  private static func type(for stored: WeightType) -> ffn_type { stored == .bf16 ? FFN_BF16 : FFN_F32 }
-
   private init(type: ffn_type, panels: Int, terms: Int, columns: Int) throws(LayerError) {
-    let width = FFN_PANEL_COLUMNS
-    let termFloats = ffn_term_bytes(type) / MemoryLayout<Float>.stride
-    let (perPanel, overflow) = terms.multipliedReportingOverflow(by: termFloats)
-    let (count, overflowAgain) = perPanel.multipliedReportingOverflow(by: panels)
+    let steps = (terms + ffn_step_terms(type) - 1) / ffn_step_terms(type)
+    let (panel, overflow) = steps.multipliedReportingOverflow(by: FFN_PANEL_COLUMNS)
+    let (count, overflowAgain) = panel.multipliedReportingOverflow(by: panels)
     guard !overflow, !overflowAgain, let weights = AlignedFloats(count: count),
-      let bias = AlignedFloats(count: panels * width)
+      let bias = AlignedFloats(count: panels * FFN_PANEL_COLUMNS)
     else { throw .outOfMemory(bytes: count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride).partialValue) }
     bias.base.initialize(repeating: 0, count: bias.count)
     self.weights = weights
@@ -75,7 +74,7 @@ struct PackedPanels: Sendable {
 
   /// The panels as the kernels take them; valid while this value is.
   var kernelPanels: ffn_panels {
-    ffn_panels(weights: weights.base, type: type, bias: bias.base, terms: terms, panels: panels, columns: columns)
+    ffn_panels(weights: weights.words, type: type, bias: bias.base, terms: terms, panels: panels, columns: columns)
   }
 }
 

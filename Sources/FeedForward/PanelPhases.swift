@@ -1,25 +1,25 @@
 internal import CKernels
 
-extension Kernels {
+extension ffn_arithmetic {
   /// The first phase over all panels, with the helpers' help if there are any.
   func run(_ job: ffn_gate_up, helpers: Team?, totals: UnsafeMutablePointer<Float>) {
-    var phase = PanelPhase(job: job, table: table, panels: job.panels.panels, threads: helpers?.threads)
-    guard let helpers else { return table.pointee.gate_up(&phase.job, 0, phase.panels, totals) }
+    var phase = PanelPhase(job: job, functions: self, panels: job.panels.panels, threads: helpers?.threads)
+    guard let helpers else { return gate_up(&phase.job, 0, phase.panels, totals) }
     helpers.run(chunks: phase.chunks, context: &phase, scratch: totals) { context, chunk, totals in
       var phase = context.load(as: PanelPhase<ffn_gate_up>.self)
       let panels = phase.panels(ofChunk: chunk)
-      phase.table.pointee.gate_up(&phase.job, panels.lowerBound, panels.upperBound, totals)
+      phase.functions.gate_up(&phase.job, panels.lowerBound, panels.upperBound, totals)
     }
   }
 
   /// The second phase over all panels, with the helpers' help if there are any.
   func run(_ job: ffn_project, helpers: Team?, totals: UnsafeMutablePointer<Float>) {
-    var phase = PanelPhase(job: job, table: table, panels: job.panels.panels, threads: helpers?.threads)
-    guard let helpers else { return table.pointee.project(&phase.job, 0, phase.panels, totals) }
+    var phase = PanelPhase(job: job, functions: self, panels: job.panels.panels, threads: helpers?.threads)
+    guard let helpers else { return project(&phase.job, 0, phase.panels, totals) }
     helpers.run(chunks: phase.chunks, context: &phase, scratch: totals) { context, chunk, totals in
       var phase = context.load(as: PanelPhase<ffn_project>.self)
       let panels = phase.panels(ofChunk: chunk)
-      phase.table.pointee.project(&phase.job, panels.lowerBound, panels.upperBound, totals)
+      phase.functions.project(&phase.job, panels.lowerBound, panels.upperBound, totals)
     }
   }
 }
@@ -28,13 +28,13 @@ extension Kernels {
 /// them evenly otherwise.
 private struct PanelPhase<Job> {
   var job: Job
-  let table: UnsafePointer<ffn_kernels>
+  let functions: ffn_arithmetic
   let panels: Int
   let chunkPanels: Int
 
-  init(job: Job, table: UnsafePointer<ffn_kernels>, panels: Int, threads: Int?) {
+  init(job: Job, functions: ffn_arithmetic, panels: Int, threads: Int?) {
     self.job = job
-    self.table = table
+    self.functions = functions
     self.panels = panels
     let fair = max(1, min(FFN_GROUP_PANELS, panels / (8 * (threads ?? 1))))
     self.chunkPanels = max(fair, (panels + Team.chunksLimit - 1) / Team.chunksLimit)

@@ -4,12 +4,14 @@ internal import CKernels
 /// held against, taken in turns with it.
 package struct Yardsticks {
   private let kernels: Kernels
+  private let arithmetic: Arithmetic
   private let team: Team
   private let scratch: AlignedFloats
 
   /// Measures on as many threads as `team` has.
-  package init(kernels: Kernels, team: Team) {
+  package init(kernels: Kernels, arithmetic: Arithmetic, team: Team) {
     self.kernels = kernels
+    self.arithmetic = arithmetic
     self.team = team
     guard let scratch = AlignedFloats(count: 16) else { preconditionFailure("no memory for a cache line") }
     self.scratch = scratch
@@ -18,24 +20,25 @@ package struct Yardsticks {
   /// Runs independent chains of multiply–adds on every thread, and returns how many multiply–adds there were.
   package func multiplyAdds() -> Int {
     let chunks = 16 * team.threads
-    var context = Context(table: kernels.table)
+    let table = kernels.table.pointee
+    var context = Context(multiplyAdds: arithmetic == .bf16 ? table.bf16_multiply_adds : table.f32_multiply_adds)
     run(chunks: chunks, &context) { context, _, sink in
       sink.pointee = 0.9999
-      _ = context.load(as: Context.self).table.pointee.multiply_adds(Context.chunkSteps, sink)
+      _ = context.load(as: Context.self).multiplyAdds(Context.chunkSteps, sink)
     }
-    let inAStep = Int(kernels.table.pointee.multiply_adds(1, scratch.base))
+    let inAStep = Int(context.multiplyAdds(1, scratch.base))
     return chunks * Context.chunkSteps * inAStep
   }
 
   /// Reads the packed weights of `layer` once, in order, shared among the threads; returns the bytes read.
   package func readWeights(of layer: FeedForwardLayer) -> Int {
     layer.packedWeights.reduce(0) { bytes, weights in
-      var context = Context(table: kernels.table, floats: weights)
+      var context = Context(read: kernels.table.pointee.read_floats, floats: weights)
       run(chunks: (weights.count + Context.chunkFloats - 1) / Context.chunkFloats, &context) { context, chunk, _ in
         let context = context.load(as: Context.self)
         let first = chunk * Context.chunkFloats
         let count = min(Context.chunkFloats, context.floats.count - first)
-        _ = context.table.pointee.read_floats(context.floats.baseAddress! + first, count)
+        _ = context.read(context.floats.baseAddress! + first, count)
       }
       return bytes + weights.count * MemoryLayout<Float>.stride
     }
@@ -49,7 +52,8 @@ package struct Yardsticks {
   }
 
   private struct Context {
-    var table: UnsafePointer<ffn_kernels>
+    var multiplyAdds: (@convention(c) (Int, UnsafeMutablePointer<Float>?) -> UInt64)!
+    var read: (@convention(c) (UnsafePointer<Float>?, Int) -> UInt32)!
     var floats = UnsafeBufferPointer<Float>(start: nil, count: 0)
 
     /// About 20 µs.

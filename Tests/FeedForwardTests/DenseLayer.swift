@@ -18,7 +18,9 @@ struct DenseLayer {
 
   /// Packs the layer from tensors of `type`, f32 or bf16; the arrays live long enough, since packing is all that reads
   /// them.
-  func packed(kernels: Kernels, type: WeightType = .f32) throws -> FeedForwardLayer {
+  func packed(
+    kernels: Kernels, type: WeightType = .f32, arithmetic: Arithmetic = .f32
+  ) throws -> FeedForwardLayer {
     let tensors = [gateProj, upProj, downProj, gateBias ?? [], upBias ?? [], downBias ?? []].map {
       type == .bf16 ? $0.flatMap(Self.upperHalf) : $0.withUnsafeBytes(Array.init)
     }
@@ -39,7 +41,7 @@ struct DenseLayer {
                     gate: self.gate, gateProj: matrix(gate, dFF, dIn), upProj: matrix(up, dFF, dIn),
                     downProj: dOut == 0 ? nil : matrix(down, dOut, dFF), gateBias: vector(gateBias, dFF),
                     upBias: vector(upBias, dFF), downBias: vector(downBias, dOut)),
-                  kernels: kernels)
+                  kernels: kernels, arithmetic: arithmetic)
               }
             }
           }

@@ -43,7 +43,7 @@ import Testing
   func layerWithinFourTimesThePeersError(_ test: Case, kernels: String) throws {
     let golden = try Golden(test.file)
     let bound = 4 * (try golden.peerError)
-    let layer = try dense(test, golden).packed(kernels: .named(kernels))
+    let layer = try Self.dense(test, golden).packed(kernels: .named(kernels))
     let result = layer.apply(to: try golden("input").floats)
     let expected = try golden("output").floats
     #expect(result.output.count == expected.count)
@@ -52,7 +52,7 @@ import Testing
   }
 
   /// The layer of a file; of a fused tensor the first half of the rows is the gate.
-  private func dense(_ test: Case, _ golden: Golden) throws -> DenseLayer {
+  static func dense(_ test: Case, _ golden: Golden) throws -> DenseLayer {
     let input = try golden("input")
     let dIn = input.shape[1]
     func halves(_ suffix: String) throws -> ([Float], [Float]) {

@@ -3,27 +3,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Kernels of the gated feed-forward layer, in float32.
+// Kernels of the gated feed-forward layer.
 //
 // Weights are packed once into panels of FFN_PANEL_COLUMNS outputs; every kernel set reads the same panels.
 //
-//   panel          [terms][32]: for each term k of the sums, the weights of 32 outputs side by side. A pair panel
-//                  holds 16 outputs of operand a and the same 16 of operand b, so that the gate has both at hand.
-//                  Weights stored as bf16 stay so, half the bytes to read: word c of a term's 16 words holds output c
-//                  in its lower half and output c + 16 in its upper one, each a shift or a mask away from its float32.
+//   panel          [steps][32 words]: a word holds one float32 weight, or two bf16 weights of consecutive terms, the
+//                  earlier one in its lower half. A step is what a row's next term, or next two terms, meet: 32 outputs
+//                  side by side. A pair panel holds 16 outputs of operand a and the same 16 of operand b, so that the
+//                  gate has both at hand.
 //   block          256 consecutive terms. Inside a group the panels are stored block by block.
-//   group          4 consecutive panels (fewer at the end): [blocks][panels of the group][terms of the block][32],
+//   group          4 consecutive panels (fewer at the end): [blocks][panels of the group][steps of the block][32],
 //                  which is the order in which every path reads them.
 //
 // Inputs stand in row blocks, [blocks][rows][FFN_BLOCK_STRIDE]: the terms of a block are contiguous in each row, and
 // the rows of a tile don't share cache sets as they would at a power-of-two stride.
 //
-// The order of every sum, on every path, instruction set and batch size:
+// The order of every sum, whatever the batch, in float32 arithmetic on every instruction set:
 //
 //   block sum s_b  = fma(x_k, w_k, … fma(x_1, w_1, fma(x_0, w_0, 0)))   over the block's terms in order
 //   output         = (((s_0 + s_1) + s_2) + …) + bias
 //
-// so the same row gives the same bits whatever rows are computed beside it.
+// so the same row gives the same bits whatever rows are computed beside it. bf16 arithmetic rounds inputs, weights and
+// hidden values to bf16 (to nearest, ties to even) and sums in float32, in the same blocks: with vdpbf16ps pair by
+// pair, which flushes subnormals, on other sets term by term as above. The same row gives the same bits on one set.
 
 enum {
   FFN_PANEL_COLUMNS = 32,
@@ -55,7 +57,7 @@ struct ffn_gate {
   float limit; // L of swiglu_clamped
 };
 
-// How the elements of a source matrix or vector are stored, little-endian; packed panels are FFN_F32 or FFN_BF16.
+// How the elements of a matrix or vector are stored, little-endian; packed panels are FFN_F32 or FFN_BF16.
 enum ffn_type { FFN_F32, FFN_F16, FFN_BF16 };
 
 // A source matrix [rows, columns] = [out, in]; strides in elements, base at any alignment.
@@ -68,18 +70,18 @@ struct ffn_matrix {
 
 // One packed projection.
 struct ffn_panels {
-  const void *weights; // `panels` panels of `terms` terms, 64-byte aligned
-  enum ffn_type type;  // of the weights
-  const float *bias;   // [panels][32], 64-byte aligned
+  const uint32_t *weights; // `panels` panels of `terms` terms, 64-byte aligned
+  enum ffn_type type;      // of the weights
+  const float *bias;       // [panels][32], 64-byte aligned
   size_t terms;
   size_t panels;
   size_t columns; // outputs: of each operand in a pair, of the projection otherwise
 };
 
-// A batch of rows in blocks: term k of row r is base[(k / 256) * block_step + r * FFN_BLOCK_STRIDE + k % 256].
-// A single row needs no copy: block_step = 256.
+// A batch of rows in blocks: term k of row r is base[(k / 256) * block_step + r * FFN_BLOCK_STRIDE + k % 256], in
+// elements of the kernels that read it. In float32 arithmetic a single row needs no copy: block_step = 256.
 struct ffn_rows {
-  float *base;
+  void *base;
   size_t block_step;
   size_t rows;
 };
@@ -89,7 +91,8 @@ struct ffn_gate_up {
   struct ffn_panels panels; // pair panels
   struct ffn_rows x;
   struct ffn_gate gate;
-  float *hidden_blocks; // row blocks [blocks of columns][rows][FFN_BLOCK_STRIDE], input of the second phase, or NULL
+  int rounds_hidden; // to bf16
+  void *hidden_blocks; // row blocks [blocks of columns][rows][FFN_BLOCK_STRIDE], input of the second phase, or NULL
   // Row-major [rows, columns], each only where it is not NULL; a and b are the operands before the gate.
   float *hidden, *a, *b;
 };
@@ -101,17 +104,25 @@ struct ffn_project {
   float *y; // row-major [rows, columns]
 };
 
-// One kernel set. `totals` is scratch of the calling thread, 64-byte aligned: FFN_GROUP_PANELS * rows * 32 floats.
-// Panels are independent: any split of [0, panels) over calls and threads gives the same bits.
-struct ffn_kernels {
-  const char *name;
+// The way of a layer in one arithmetic. `totals` is scratch of the calling thread, 64-byte aligned: FFN_GROUP_PANELS *
+// rows * 32 floats. Panels are independent: any split of [0, panels) over calls and threads gives the same bits.
+struct ffn_arithmetic {
+  // Copies row-major x [rows, terms] into row blocks; elements take 4 bytes at most.
+  void (*block_rows)(const float *x, size_t rows, size_t terms, void *blocks);
   void (*gate_up)(const struct ffn_gate_up *job, size_t first_panel, size_t end_panel, float *totals);
   void (*project)(const struct ffn_project *job, size_t first_panel, size_t end_panel, float *totals);
+};
+
+// One kernel set.
+struct ffn_kernels {
+  const char *name;
+  struct ffn_arithmetic f32, bf16;
   // y[i] = gate(a[i], b[i]); y may be a or b.
   void (*gate)(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count);
-  // Yardsticks. multiply_adds starts from *sink and leaves a sum there; returns how many it did. read_floats reads in
-  // order and returns what keeps the reads alive.
-  uint64_t (*multiply_adds)(size_t steps, float *sink);
+  // Yardsticks. Each multiply_adds starts from *sink and leaves a sum there; returns how many it did. read_floats reads
+  // in order and returns what keeps the reads alive.
+  uint64_t (*f32_multiply_adds)(size_t steps, float *sink);
+  uint64_t (*bf16_multiply_adds)(size_t steps, float *sink);
   uint32_t (*read_floats)(const float *x, size_t count);
 };
 
@@ -130,30 +141,33 @@ static inline void ffn_pause(void) {
 
 static inline size_t ffn_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
-// Bytes of one term of a packed panel.
-static inline size_t ffn_term_bytes(enum ffn_type type) { return FFN_PANEL_COLUMNS * (type == FFN_BF16 ? 2 : 4); }
+// Terms of one step of a packed panel.
+static inline size_t ffn_step_terms(enum ffn_type type) { return type == FFN_BF16 ? 2 : 1; }
 
-// Offset, in terms, of block `block` of panel `panel` among `panels` packed panels.
-static inline size_t ffn_panel_block(size_t panel, size_t panels, size_t block, size_t terms) {
+// Words of `panels` packed panels.
+static inline size_t ffn_panels_words(size_t panels, size_t terms, enum ffn_type type) {
+  return panels * ffn_ceil_div(terms, ffn_step_terms(type)) * FFN_PANEL_COLUMNS;
+}
+
+// Offset, in words, of block `block` of panel `panel` among `panels` packed panels.
+static inline size_t ffn_panel_block(size_t panel, size_t panels, size_t block, size_t terms, enum ffn_type type) {
+  size_t steps = ffn_ceil_div(terms, ffn_step_terms(type)), block_steps = FFN_BLOCK_TERMS / ffn_step_terms(type);
   size_t group_first = panel / FFN_GROUP_PANELS * FFN_GROUP_PANELS;
   size_t group = panels - group_first < FFN_GROUP_PANELS ? panels - group_first : FFN_GROUP_PANELS;
-  size_t first = block * FFN_BLOCK_TERMS;
-  size_t length = terms - first < FFN_BLOCK_TERMS ? terms - first : FFN_BLOCK_TERMS;
-  return group_first * terms + group * first + (panel - group_first) * length;
+  size_t first = block * block_steps;
+  size_t length = steps - first < block_steps ? steps - first : block_steps;
+  return FFN_PANEL_COLUMNS * (group_first * steps + group * first + (panel - group_first) * length);
 }
 
 // Packs panels [first_panel, end_panel) of W: panel p holds rows 32p … 32p+31, zeros beyond the last. `type` is that of
-// the packed weights: FFN_BF16 only where the source is FFN_BF16.
+// the packed weights; FFN_BF16 rounds what isn't bf16 already.
 void ffn_pack_panels(
-    const struct ffn_matrix *w, enum ffn_type type, size_t first_panel, size_t end_panel, void *weights);
+    const struct ffn_matrix *w, enum ffn_type type, size_t first_panel, size_t end_panel, uint32_t *weights);
 
 // Packs pair panels [first_panel, end_panel) of a and b, of one shape: panel p holds rows 16p … 16p+15 of both.
 void ffn_pack_pair_panels(
     const struct ffn_matrix *a, const struct ffn_matrix *b, enum ffn_type type, size_t first_panel, size_t end_panel,
-    void *weights);
+    uint32_t *weights);
 
 // y[i] = element (row, i) of v as float32; used for biases.
 void ffn_widen(const struct ffn_matrix *v, size_t row, float *y, size_t count);
-
-// Copies row-major x [rows, terms] into row blocks.
-void ffn_block_rows(const float *x, size_t rows, size_t terms, float *blocks);

@@ -1,0 +1,53 @@
+#pragma once
+
+// The register tile in bf16 arithmetic, where the processor multiplies pairs: the including file defines TILE_ROWS.
+//
+//   totals[row][32] (+)= Σ_j x[row][2j]·w[2j][32] + x[row][2j+1]·w[2j+1][32]    rows ≤ TILE_ROWS
+//
+// Every sum is one chain of vdpbf16ps in a register of its own. A step costs `rows` broadcasts of a pair and two loads
+// for 2·rows instructions.
+
+typedef uint16_t row_element;
+
+#include "Tile.h"
+
+typedef __bf16 vpairs __attribute__((ext_vector_type(32)));
+
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
+// sum + x·w, pair by pair; subnormals count as zero.
+INLINE vfloat dot_add(vint x, vint w, vfloat sum) {
+  return __builtin_ia32_dpbf16ps_512(sum, __builtin_bit_cast(vpairs, x), __builtin_bit_cast(vpairs, w));
+}
+
+INLINE void dot_tile(
+    const int rows, const uint16_t *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead,
+    size_t ahead_step) {
+  vfloat sums[TILE_ROWS][2];
+  UNROLLED for (int r = 0; r < rows; r++) sums[r][0] = sums[r][1] = splat(0.0f);
+  const uint32_t *pairs = (const uint32_t *)x; // an odd last term is paired with a zero
+  for (size_t j = 0; 2 * j < terms; j++, w += FFN_PANEL_COLUMNS, ahead += ahead_step) {
+    __builtin_prefetch(ahead, 0, 2);
+    __builtin_prefetch(ahead + 64, 0, 2);
+    vint low = __builtin_bit_cast(vint, load((const float *)w));
+    vint high = __builtin_bit_cast(vint, load((const float *)w + LANES));
+    UNROLLED for (int r = 0; r < rows; r++) {
+      vint input = (vint)(int32_t)pairs[r * (FFN_BLOCK_STRIDE / 2) + j];
+      sums[r][0] = dot_add(input, low, sums[r][0]);
+      sums[r][1] = dot_add(input, high, sums[r][1]);
+    }
+  }
+  UNROLLED for (int r = 0; r < rows; r++) {
+    UNROLLED for (int v = 0; v < 2; v++) {
+      float *total = totals + r * FFN_PANEL_COLUMNS + v * LANES;
+      store(total, first ? sums[r][v] : load(total) + sums[r][v]);
+    }
+  }
+}
+
+#define TILE(ROWS)                                                                                                     \
+  static void dot_tile_##ROWS(                                                                                         \
+      const uint16_t *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead,                 \
+      size_t ahead_step) {                                                                                             \
+    dot_tile(ROWS, x, w, terms, totals, first, ahead, ahead_step);                                                     \
+  }

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "GateMath.h"
+
+// The including file defines row_element, in which its row blocks are.
+
+// totals[row][32] (+)= Σ_k x[row][k]·w[k][32] over the terms of one block, for one panel and one number of rows: set
+// where it is the first block, added where not. Each step's turn prefetches two cache lines at `ahead`, which moves on
+// by `ahead_step` bytes.
+typedef void tile_function(
+    const row_element *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead,
+    size_t ahead_step);
