@@ -25,6 +25,7 @@ enum HeadParser {
 
     let host = try control.checkedHost(head, scan.version)
     let framing = try control.framing.framing(scan.version)
+    // Unsafe: the pointer lives as long as the copy that is made of it.
     let octets = head.withUnsafeBytes { [UInt8]($0) }
     return RequestHead(
       method: method, version: scan.version, fields: Fields(octets: octets, positions: positions), framing: framing,

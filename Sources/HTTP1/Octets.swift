@@ -155,6 +155,7 @@ extension RawSpan {
 
   /// `range` as text; octets that are no UTF-8 become U+FFFD.
   func text(_ range: Range<Int>) -> String {
+    // Unsafe: the pointer lives as long as the copy that is made of it.
     extracting(range).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
   }
 }

@@ -39,6 +39,7 @@ package enum DemoModel {
     let gateProj = matrix(dFF, dModel) { f, d in (3 * f + 5 * d + 1) % 11 - 5 }
     let upProj = matrix(dFF, dModel) { f, d in (5 * f + 7 * d + 2) % 13 - 6 }
     let downProj = matrix(dModel, dFF) { d, f in (7 * d + 3 * f + 4) % 9 - 4 }
+    // Unsafe: the views are read while the layer is packed, and the matrices live until then.
     defer { withExtendedLifetime((gateProj, upProj, downProj)) {} }
     func view(_ storage: FloatStorage, _ rows: Int, _ columns: Int) -> MatrixView {
       MatrixView(base: UnsafeRawPointer(storage.baseAddress), type: .f32, rows: rows, columns: columns)

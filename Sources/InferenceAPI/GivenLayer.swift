@@ -38,6 +38,7 @@ struct GivenLayer: Sendable {
   ) throws(APIError) -> MatrixView? {
     guard let tensor = tensors[name] else { return nil }
     guard tensor.shape.rank == 2 else { throw .weightsRank(name, found: tensor.shape, expected: 2) }
+    // Unsafe: the tensors outlive the views; they are this layer's, which is packed before it goes.
     return MatrixView(
       base: UnsafeRawPointer(tensor.storage.baseAddress), type: .f32, rows: tensor.shape[0], columns: tensor.shape[1])
   }

@@ -1,6 +1,8 @@
 import Glibc
 
 /// A JSON number as it was scanned: its value is `significand` · 10^`exponent`, with `isNegative` as its sign.
+///
+/// Unsafe pointers: into the text that its reader reads; a token is gone before the reader moves on.
 struct NumberToken {
   let start: UnsafePointer<UInt8>
   var end: UnsafePointer<UInt8>

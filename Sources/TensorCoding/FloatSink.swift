@@ -1,4 +1,6 @@
 /// Where scanned floats go: memory that grows up to a limit.
+///
+/// Unsafe pointers: the row loop writes at `next`, for as many floats as `makeRoom` has made room for.
 struct FloatSink {
   let storage: FloatStorage
   private(set) var count = 0

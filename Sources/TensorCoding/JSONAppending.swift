@@ -1,4 +1,6 @@
 /// JSON values at the end of a reply's bytes.
+///
+/// Unsafe pointers: printers write into spare capacity that `addingCapacity` has made, and count what they wrote.
 extension [UInt8] {
   /// The shortest number that reads back as `value`; see `FloatPrinter` for its form.
   package mutating func appendFloat(_ value: Float) {

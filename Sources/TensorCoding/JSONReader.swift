@@ -20,9 +20,8 @@
 /// without a byte order mark; no byte outside of the text is read, whatever it holds. Members may come in any order and
 /// more than once: `KeySet` is for readers that refuse the latter.
 ///
-/// The cursor holds unsafe pointers because a body is scanned at nanoseconds a number and a bounds check for each byte
-/// would double that; every access is guarded by `end`. `read` keeps the text alive around its closure; a reader must
-/// not leave it.
+/// Unsafe pointers: a body is scanned at nanoseconds a number and a bounds check for each byte would double that; every
+/// access is guarded by `end`. `read` keeps the text alive around its closure; a reader must not leave it.
 package struct JSONReader {
   /// Arrays and objects inside one another; deeper texts are refused (RFC 8259, section 9, allows a limit).
   package static let maxDepth = 64

@@ -1,4 +1,6 @@
 /// Strings: RFC 8259, section 7, in UTF-8 as RFC 3629 has it.
+///
+/// Unsafe pointers: the reader's own (see `JSONReader`), never beyond its end.
 extension JSONReader {
   /// Reads a string with its escapes resolved. A lone surrogate is malformed: no UTF-8 can express it.
   package mutating func readString() throws(JSONError) -> String {

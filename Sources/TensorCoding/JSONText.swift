@@ -1,6 +1,8 @@
 /// A string's content as it stands in the text, validated but not yet copied: base64 is decoded straight from it.
 ///
 /// Points into the text that its reader reads, and must not outlive that either.
+///
+/// Unsafe pointers: they are the reader's, and a text is used up before its reader returns.
 struct JSONText {
   private let content: UnsafeBufferPointer<UInt8>
   /// `\/` is how some writers put base64's slash.

@@ -26,6 +26,8 @@ package struct Tensor: Sendable {
   }
 
   /// The elements in row-major order, copied: for small tensors and tests.
+  ///
+  /// Unsafe pointers: `init` has checked that the storage holds `shape.count` floats.
   package var floats: [Float] { Array(UnsafeBufferPointer(start: storage.baseAddress, count: shape.count)) }
 
   /// The row-major index of the first element that is NaN or infinite once it is rounded to `datatype`.

@@ -1,4 +1,6 @@
 /// Tensors into JSON, in the three forms of `TensorEncoding`.
+///
+/// Unsafe pointers: a tensor's memory is read in slices of its own shape while the tensor is held.
 extension [UInt8] {
   /// - Parameter datatype: of the elements in base64, rounded to nearest, ties to even. Nested and flat numbers are
   ///   float32, and the flat form says so.
