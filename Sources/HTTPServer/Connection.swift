@@ -141,7 +141,7 @@ extension Connection {
     case .total:
       guard let oldest = openExchanges.first else { break }
       openExchanges.removeFirst()
-      oldest.exchange?.cancel()
+      oldest.exchange?.cancel(.answerTimeout)
       refuse(.answerTimeout, oldest.id)
     case .hangUpProbe: probe(now)
     }
@@ -205,7 +205,7 @@ extension Connection {
     incoming = nil
     let waiting = openExchanges
     openExchanges = []
-    for open in waiting { open.exchange?.cancel() }
+    for open in waiting { open.exchange?.cancel(.clientGone) }
   }
 }
 

@@ -7,9 +7,9 @@ internal import Synchronization
 /// exchange without an answer is answered with `ServerFailure.unanswered`, so that no connection waits for ever.
 package final class Exchange: Sendable {
   private enum State {
-    case open(onCancel: [@Sendable () -> Void])
+    case open(onCancel: [@Sendable (Cancellation) -> Void])
     case answered
-    case cancelled
+    case cancelled(Cancellation)
   }
 
   private let state = Mutex(State.open(onCancel: []))
@@ -67,30 +67,30 @@ package final class Exchange: Sendable {
     }
   }
 
-  /// Calls `body` when the client goes before the answer; at once if it has.
+  /// Calls `body` when nobody waits for the answer any more; at once if it is so already.
   ///
   /// The call comes on the connection's I/O queue and must not block.
-  package func onCancel(_ body: @escaping @Sendable () -> Void) {
-    let isTooLate = state.withLock { state in
+  package func onCancel(_ body: @escaping @Sendable (Cancellation) -> Void) {
+    let past = state.withLock { state -> Cancellation? in
       switch state {
       case .open(let bodies):
         state = .open(onCancel: bodies + [body])
-        return false
-      case .answered: return false
-      case .cancelled: return true
+        return nil
+      case .answered: return nil
+      case .cancelled(let cancellation): return cancellation
       }
     }
-    if isTooLate { body() }
+    if let past { body(past) }
   }
 
   /// Tells whoever computes the answer that nobody waits for it.
-  func cancel() {
-    let bodies = state.withLock { state -> [@Sendable () -> Void] in
+  func cancel(_ cancellation: Cancellation) {
+    let bodies = state.withLock { state -> [@Sendable (Cancellation) -> Void] in
       guard case .open(let bodies) = state else { return [] }
-      state = .cancelled
+      state = .cancelled(cancellation)
       return bodies
     }
-    for body in bodies { body() }
+    for body in bodies { body(cancellation) }
   }
 
   /// - Returns: whether it was open: to be answered by whoever closes it.
@@ -101,6 +101,14 @@ package final class Exchange: Sendable {
       return true
     }
   }
+}
+
+/// Why nobody waits for an answer any more.
+package enum Cancellation: Sendable {
+  /// The client has gone, or has been given up with its connection.
+  case clientGone
+  /// The answer took too long, and the server gives another: `ServerFailure.answerTimeout`.
+  case answerTimeout
 }
 
 /// What a handler gave for a request.

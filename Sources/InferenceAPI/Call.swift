@@ -26,13 +26,20 @@ package struct ReplySink: Sendable {
   /// Sends what the closure makes, which runs on the connection's I/O queue: for replies that are printed sooner than
   /// they are handed over. Never called where the client has gone.
   package var respondOnIOQueue: @Sendable (@escaping @Sendable () -> Response) -> Void
-  /// Calls the closure when the client goes before the answer; at once if it has gone.
-  package var onCancel: @Sendable (@escaping @Sendable () -> Void) -> Void
+  /// Calls the closure when nobody waits for the answer any more; at once if it is so already.
+  package var onCancel: @Sendable (@escaping @Sendable (Cancellation) -> Void) -> Void
+
+  /// Why nobody waits for the answer.
+  package enum Cancellation: Sendable {
+    case clientGone
+    /// The transport gives another answer in its place, and asks for it with a ``TransportFailure``.
+    case answeredByTransport
+  }
 
   package init(
     respond: @escaping @Sendable (Response) -> Void,
     respondOnIOQueue: @escaping @Sendable (@escaping @Sendable () -> Response) -> Void,
-    onCancel: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+    onCancel: @escaping @Sendable (@escaping @Sendable (Cancellation) -> Void) -> Void
   ) {
     self.respond = respond
     self.respondOnIOQueue = respondOnIOQueue
@@ -40,8 +47,8 @@ package struct ReplySink: Sendable {
   }
 }
 
-/// One request from its hand-over to its end: it is answered at most once and recorded exactly once, as the client's
-/// going where whoever held it let it go without an answer.
+/// One request from its hand-over to its end: it is answered at most once, and recorded once. (What the transport
+/// answers in its place is recorded with that answer.)
 final class Call: Sendable {
   let id: RequestID
   private let head: RequestHead
@@ -58,6 +65,8 @@ final class Call: Sendable {
 
   private struct State {
     var isOver = false
+    /// Whether an answer waits for its turn on the I/O queue.
+    var isDeferred = false
     var body: [UInt8]
     var layer: LayerLabel?
     var rows = 0
@@ -81,7 +90,10 @@ final class Call: Sendable {
     self.record = record
   }
 
-  deinit { end(.clientGone, timing: timed(RequestTiming()), responseBytes: 0) }
+  deinit {
+    // An answer that is let go unmade was nobody's any more.
+    if state.withLock({ $0.isDeferred }) { end(.clientGone, timing: timed(RequestTiming()), responseBytes: 0) }
+  }
 
   /// Whether nobody waits for the answer any more.
   var isOver: Bool { state.withLock { $0.isOver } }
@@ -102,12 +114,12 @@ final class Call: Sendable {
     }
   }
 
-  /// Ends the call when the client goes. To be called where the answer takes longer than the I/O queue's turn.
+  /// Ends the call when nobody waits for its answer. To be called where the answer takes longer than the I/O queue's turn.
   func watchForCancellation() {
-    sink.onCancel { [weak self] in self?.cancel() }
+    sink.onCancel { [weak self] cancellation in self?.cancel(cancellation) }
   }
 
-  /// What to do when the client goes; done at once if it has gone.
+  /// What to do when the call is cancelled; done at once if it has been.
   func setWithdrawal(_ withdraw: @escaping @Sendable () -> Void) {
     let isTooLate = state.withLock { state in
       if !state.isOver { state.withdraw = withdraw }
@@ -116,9 +128,12 @@ final class Call: Sendable {
     if isTooLate { withdraw() }
   }
 
-  private func cancel() {
+  private func cancel(_ cancellation: ReplySink.Cancellation) {
     let withdraw = state.withLock { $0.withdraw }
-    end(.clientGone, timing: timed(RequestTiming()), responseBytes: 0)
+    switch cancellation {
+    case .clientGone: end(.clientGone, timing: timed(RequestTiming()), responseBytes: 0)
+    case .answeredByTransport: _ = close()
+    }
     withdraw?()
   }
 
@@ -132,6 +147,7 @@ final class Call: Sendable {
 
   /// Sends what was asked for, made on the connection's I/O queue.
   func answerOnIOQueue(_ make: @escaping @Sendable () -> (Response, RequestTiming)) {
+    state.withLock { $0.isDeferred = true }
     sink.respondOnIOQueue {
       let (response, timing) = make()
       self.end(.answered(response.status), timing: timing, responseBytes: response.body.count)
@@ -158,16 +174,20 @@ final class Call: Sendable {
   }
 
   private func end(_ ending: RequestOutcome.Ending, timing: RequestTiming, responseBytes: Int) {
-    let last = state.withLock { state -> State? in
-      if state.isOver { return nil }
-      state.isOver = true
-      defer { state.withdraw = nil }
-      return state
-    }
-    guard let last else { return }
+    guard let last = close() else { return }
     record(
       RequestOutcome(
         id: id, route: route, method: head.method, ending: ending, layer: last.layer, rows: last.rows,
         timing: timing, requestBytes: bodyBytes, responseBytes: responseBytes))
+  }
+
+  /// - Returns: what is known of the request, where it was not over before.
+  private func close() -> (layer: LayerLabel?, rows: Int)? {
+    state.withLock { state in
+      if state.isOver { return nil }
+      state.isOver = true
+      state.withdraw = nil
+      return (state.layer, state.rows)
+    }
   }
 }

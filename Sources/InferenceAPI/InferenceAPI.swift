@@ -24,7 +24,7 @@ package struct APIConfiguration: Sendable {
   package var multiplyAddsLimit = 1 << 40
 
   /// A body up to here is decoded on the I/O queue. An I/O queue may be held for about 200 µs; a number takes 13 ns to
-  /// scan, and in 48 KiB there are 5,000 with nine characters each (65 µs) and never more than 24,000 (160 µs).
+  /// scan, and 48 KiB hold 5,000 with nine characters each (70 µs) and 24,000 at most (160 to 200 µs).
   package var inlineBodyBytes = 48 << 10
 
   /// A reply of up to so many numbers is printed on the I/O queue: at 20 ns each, 120 µs.

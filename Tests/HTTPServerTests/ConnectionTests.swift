@@ -32,13 +32,13 @@ import Testing
     server.held.awaitArrival()
     let exchange = try #require(server.held.take("a"))
     let cancelled = Signal()
-    exchange.onCancel { cancelled.give() }
+    exchange.onCancel { _ in cancelled.give() }
     client.reset()
     cancelled.await()
     #expect(exchange.isCancelled)
     exchange.respond(Response(.ok))
     let late = Signal()
-    exchange.onCancel { late.give() }
+    exchange.onCancel { _ in late.give() }
     late.await()
   }
 
@@ -128,7 +128,7 @@ import Testing
     server.held.awaitArrival()
     let exchange = try #require(server.held.take("a"))
     let cancelled = Signal()
-    exchange.onCancel { cancelled.give() }
+    exchange.onCancel { _ in cancelled.give() }
     server.stop()
     cancelled.await()
   }

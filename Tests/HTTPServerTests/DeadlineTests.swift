@@ -197,7 +197,7 @@ import Testing
     server.held.awaitArrival()
     let exchange = try #require(server.held.take("a"))
     let cancelled = Signal()
-    exchange.onCancel { cancelled.give() }
+    exchange.onCancel { _ in cancelled.give() }
     client.close()
     cancelled.await()
   }

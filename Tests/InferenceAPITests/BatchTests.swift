@@ -134,6 +134,30 @@ import Testing
     #expect(harness.outcomes.all.count == 3)
   }
 
+  @Test func requestThatTheTransportAnswersIsCountedWithThatAnswer() async throws {
+    let harness = try Harness(batchDelay: Self.forever)
+    let late = harness.startFFN(#"{"input":[1,2,3,4]}"#)
+    late.cancel(.answeredByTransport)
+    #expect(harness.api.load.queuedRows == 0)
+    #expect(harness.outcomes.all.isEmpty)
+    let answer = Answer(harness.api.answer(.answerTimeout))
+    #expect(answer.status == 504)
+    #expect(harness.outcomes.all.map(\.ending) == [.problem(.deadlineExceeded)])
+    #expect(answer.json["instance"] as? String == harness.outcomes.all.first.map { "urn:uuid:\($0.id)" })
+  }
+
+  @Test func answerThatNobodyTookIsCountedAsTheClientsGoing() async throws {
+    let harness = try Harness()
+    let (head, body) = Harness.parse(Array(Harness.post("/v1/ffn", #"{"input":[1,2,3,4]}"#).utf8))
+    let sink = ReplySink(
+      respond: { _ in Issue.record("a small reply is made on the I/O queue") },
+      respondOnIOQueue: { _ in },
+      onCancel: { _ in })
+    harness.api.handle(APIRequest(head: head, body: body, receivedAt: 0, completedAt: 0), reply: sink)
+    await withCheckedContinuation { done in harness.api.drain { done.resume() } }
+    #expect(harness.outcomes.all.map(\.ending) == [.clientGone])
+  }
+
   @Test func lineHasABound() async throws {
     let harness = try Harness(maxQueueRows: 4, batchDelay: Self.forever)
     let waiting = harness.startFFN(#"{"input":[\#((0..<4).map(Self.row).joined(separator: ","))]}"#)

@@ -87,7 +87,7 @@ final class TestExchange: Sendable {
   private struct State {
     var response: Response?
     var waiter: CheckedContinuation<Response, Never>?
-    var onCancel: [@Sendable () -> Void] = []
+    var onCancel: [@Sendable (ReplySink.Cancellation) -> Void] = []
     var answers = 0
   }
 
@@ -128,13 +128,13 @@ final class TestExchange: Sendable {
     }
   }
 
-  /// The client goes.
-  func cancel() {
+  /// The client goes, or the transport gives an answer of its own.
+  func cancel(_ cancellation: ReplySink.Cancellation = .clientGone) {
     let bodies = state.withLock { state in
       defer { state.onCancel = [] }
       return state.onCancel
     }
-    for body in bodies { body() }
+    for body in bodies { body(cancellation) }
   }
 
   var answers: Int { state.withLock { $0.answers } }

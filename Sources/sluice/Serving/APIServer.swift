@@ -28,7 +28,14 @@ extension ReplySink {
     self.init(
       respond: { exchange.respond($0) },
       respondOnIOQueue: { exchange.respond(onQueue: $0) },
-      onCancel: { exchange.onCancel($0) })
+      onCancel: { body in
+        exchange.onCancel { cancellation in
+          switch cancellation {
+          case .clientGone: body(.clientGone)
+          case .answerTimeout: body(.answeredByTransport)
+          }
+        }
+      })
   }
 }
 
