@@ -21,6 +21,12 @@ struct EngineBenchmark: ParsableCommand {
   @Option(help: "Kernel set; the fastest that can run here unless given.")
   var kernels: String?
 
+  @Option(help: "How the weights are stored: f32 or bf16.")
+  var stored = "f32"
+
+  @Option(help: "Arithmetic: f32 or bf16.")
+  var arithmetic = "f32"
+
   @Option(help: "Rounds over all numbers of rows.")
   var rounds = 21
 
@@ -33,14 +39,18 @@ struct EngineBenchmark: ParsableCommand {
   func run() throws {
     let kernels = try self.kernels.map { try Kernels.named($0) } ?? Kernels.best()
     guard let gate = Gate(wireName: gate) else { throw ValidationError("no gate of that name: \(self.gate)") }
+    guard let arithmetic = Arithmetic(rawValue: arithmetic),
+      let stored = WeightType(rawValue: stored.uppercased()), stored != .f16
+    else { throw ValidationError("f32 or bf16, not \(self.arithmetic) of \(self.stored)") }
     let team = Team(threads: threads)
     defer { team.dismiss() }
     for shape in shapes.split(separator: ",") {
       let sizes = shape.split(separator: "x").compactMap { Int($0) }
       guard sizes.count == 2 else { throw ValidationError("not a shape: \(shape)") }
       let bench = try LayerBench(
-        dModel: sizes[0], dFF: sizes[1], rows: rows.split(separator: ",").compactMap { Int($0) }, gate: gate,
-        kernels: kernels, team: team)
+        LayerBench.layer(
+          dModel: sizes[0], dFF: sizes[1], gate: gate, stored: stored, kernels: kernels, arithmetic: arithmetic),
+        rows: rows.split(separator: ",").compactMap { Int($0) }, team: team)
       for _ in 0..<max(1, rounds) { bench.round() }
       for line in lines ? bench.jsonLines(threads: threads) : bench.table(threads: threads) { print(line) }
     }
@@ -49,8 +59,6 @@ struct EngineBenchmark: ParsableCommand {
 
 /// One layer shape and what has been measured of it.
 private final class LayerBench {
-  private let dModel: Int
-  private let dFF: Int
   private let layer: FeedForwardLayer
   private let yardsticks: Yardsticks
   private let team: Team
@@ -62,16 +70,14 @@ private final class LayerBench {
   /// Nanoseconds of a pass, by number of rows, in the order asked for.
   private var passes: [(rows: Int, nanoseconds: [Double])]
 
-  init(dModel: Int, dFF: Int, rows: [Int], gate: Gate, kernels: Kernels, team: Team) throws {
-    self.dModel = dModel
-    self.dFF = dFF
+  init(_ layer: FeedForwardLayer, rows: [Int], team: Team) {
+    self.layer = layer
     self.team = team
-    layer = try LayerBench.layer(dModel: dModel, dFF: dFF, gate: gate, kernels: kernels)
-    yardsticks = Yardsticks(kernels: kernels, arithmetic: .f32, team: team)
+    yardsticks = Yardsticks(kernels: layer.kernels, arithmetic: layer.arithmetic, team: team)
     passes = rows.map { ($0, []) }
     let most = rows.max() ?? 1
-    input = LayerBench.values(count: most * dModel, scale: 1)
-    output = [Float](repeating: 0, count: most * dModel)
+    input = LayerBench.values(count: most * layer.dIn, scale: 1)
+    output = [Float](repeating: 0, count: most * layer.dOut)
     workspace.reserve(for: layer, rows: most)
   }
 
@@ -95,8 +101,8 @@ private final class LayerBench {
 
   func table(threads: Int) -> [String] {
     var lines = [
-      "\(dModel)x\(dFF), \(layer.kernels.name), \(threads) threads: multiply-adds \(peaks.median.shown(0)) GFLOP/s"
-        + ", plain read \(reads.median.shown(1)) GB/s",
+      "\(layer.dIn)x\(layer.dFF), \(layer.arithmetic.rawValue) of \(layer.storedType.rawValue), \(layer.kernels.name),"
+        + " \(threads) threads: multiply-adds \(peaks.median.shown(0)) GFLOP/s, plain read \(reads.median.shown(1)) GB/s",
       "  rows    median µs      best µs    GFLOP/s  of peak     GB/s  of read",
     ]
     for figure in figures {
@@ -110,8 +116,8 @@ private final class LayerBench {
 
   func jsonLines(threads: Int) -> [String] {
     figures.map { figure in
-      "{\"engine\":\"sluice\",\"kernels\":\"\(layer.kernels.name)\",\"dtype\":\"f32\",\"threads\":\(threads),"
-        + "\"d\":\(dModel),\"ff\":\(dFF),\"m\":\(figure.rows),\"median_us\":\(figure.median.shown(1)),"
+      "{\"engine\":\"sluice\",\"kernels\":\"\(layer.kernels.name)\",\"dtype\":\"\(layer.arithmetic.rawValue)\",\"stored\":\"\(layer.storedType.rawValue)\",\"threads\":\(threads),"
+        + "\"d\":\(layer.dIn),\"ff\":\(layer.dFF),\"m\":\(figure.rows),\"median_us\":\(figure.median.shown(1)),"
         + "\"min_us\":\(figure.best.shown(1)),\"gflops\":\(figure.gigaflops.shown(1)),"
         + "\"gbs\":\(figure.gigabytes.shown(2)),\"of_peak\":\(figure.shareOfPeak.shown(3)),"
         + "\"of_read\":\(figure.shareOfRead.shown(3))}"
@@ -130,7 +136,7 @@ private final class LayerBench {
 
   private var figures: [Figure] {
     passes.enumerated().map { position, pass in
-      let flops = 6 * Double(pass.rows * dModel * dFF)
+      let flops = 6 * Double(pass.rows * layer.dIn * layer.dFF)
       let bytes = Double(layer.residentBytes)
       let ofPeak = zip(pass.nanoseconds, peaks).map { flops / $0 / $1 }
       let ofRead = pass.nanoseconds.enumerated().map { bytes / $1 / reads[$0 * passes.count + position] }
@@ -153,12 +159,18 @@ private final class LayerBench {
     return amount / nanoseconds
   }
 
-  private static func layer(dModel: Int, dFF: Int, gate: Gate, kernels: Kernels) throws -> FeedForwardLayer {
-    try values(count: dModel * dFF, scale: 0.02).withUnsafeBytes { weights in
-      let matrix = MatrixView(base: weights.baseAddress!, type: .f32, rows: dFF, columns: dModel)
+  static func layer(
+    dModel: Int, dFF: Int, gate: Gate, stored: WeightType, kernels: Kernels, arithmetic: Arithmetic
+  ) throws -> FeedForwardLayer {
+    let values = values(count: dModel * dFF, scale: 0.02)
+    let halves = stored == .bf16 ? values.map { UInt16($0.bitPattern >> 16) } : []
+    func pack(_ bytes: UnsafeRawBufferPointer) throws -> FeedForwardLayer {
+      let matrix = MatrixView(base: bytes.baseAddress!, type: stored, rows: dFF, columns: dModel)
       return try FeedForwardLayer(
-        LayerWeights(gate: gate, gateProj: matrix, upProj: matrix, downProj: matrix.transposed), kernels: kernels)
+        LayerWeights(gate: gate, gateProj: matrix, upProj: matrix, downProj: matrix.transposed), kernels: kernels,
+        arithmetic: arithmetic)
     }
+    return stored == .bf16 ? try halves.withUnsafeBytes(pack) : try values.withUnsafeBytes(pack)
   }
 
   /// Numbers in [−scale, scale) without a pattern.

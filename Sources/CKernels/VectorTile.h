@@ -77,15 +77,11 @@ INLINE void vector_tile(
 static void two_panels(
     const float *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
   const uint32_t *second = w + ffn_ceil_div(terms, 2) * FFN_PANEL_COLUMNS;
-  const char *second_ahead = ahead + ffn_ceil_div(terms, 2) * ahead_step;
   vfloat sums[2][PANEL_VECTORS][TILE_ROWS];
   UNROLLED for (int v = 0; v < PANEL_VECTORS; v++) sums[0][v][0] = sums[1][v][0] = splat(0.0f);
   for (size_t k = 0; k < terms; k += 2, w += FFN_PANEL_COLUMNS, second += FFN_PANEL_COLUMNS) {
-    UNROLLED for (int line = 0; line < 2; line++) {
-      __builtin_prefetch(ahead + line * 64, 0, 2);
-      __builtin_prefetch(second_ahead + line * 64, 0, 2);
-    }
-    ahead += ahead_step, second_ahead += ahead_step;
+    UNROLLED for (int line = 0; line < 4; line++) __builtin_prefetch(ahead + line * 64, 0, 2); // memory as one stream
+    ahead += 2 * ahead_step;
     add_term(EARLIER, 1, x + k, w, sums[0]);
     add_term(EARLIER, 1, x + k, second, sums[1]);
     if (k + 1 < terms) {
