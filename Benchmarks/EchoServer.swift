@@ -18,6 +18,7 @@ struct EchoServer: ParsableCommand {
   var tls: [String] = []
 
   func run() throws {
+    ProcessMemory.keepFreed()
     var configuration = ServerConfiguration(addresses: [.tcp(host: "127.0.0.1", port: port)])
     if tls.count == 2 {
       configuration.tls = try TLSContext(TLSConfiguration(certificateChainFile: tls[0], privateKeyFile: tls[1]))

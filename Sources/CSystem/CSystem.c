@@ -2,6 +2,7 @@
 
 #include "CSystem.h"
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -46,6 +47,15 @@ int csystem_stream_socket(int family) { return socket(family, SOCK_STREAM | SOCK
 int csystem_set_no_delay(int descriptor) {
   int on = 1;
   return setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void csystem_keep_freed_memory(int bytes) {
+#ifdef __GLIBC__
+  mallopt(M_TRIM_THRESHOLD, bytes);
+  mallopt(M_MMAP_THRESHOLD, bytes / 16);
+#else
+  (void)bytes;
+#endif
 }
 
 int csystem_set_v6_only(int descriptor) {

@@ -14,8 +14,9 @@ actor Shard {
   private var finished: (@Sendable () -> Void)?
 
   /// After its work a turn waits this long for more before the queue goes back to Dispatch. Under load the next request
-  /// comes sooner, and the way through Dispatch (four syscalls and a thread switch) is saved.
-  private static let waitMilliseconds: Int32 = 1
+  /// comes sooner, and the way through Dispatch (four syscalls and a thread switch) is saved. It is well beyond the
+  /// kernel's tick, so that no wait has the hardware's timer set: at one connection a wait of 1 ms costs 5 µs a request.
+  private static let waitMilliseconds: Int32 = 50
 
   init(
     name: String, configuration: ServerConfiguration, handler: RequestHandler, ledger: ConnectionLedger,
