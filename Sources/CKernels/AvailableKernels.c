@@ -44,6 +44,9 @@ const struct ffn_kernels *ffn_available_kernels(size_t index) {
   if (found.avx512f) available[count++] = &ffn_kernels_avx512;
   if (found.avx2_fma) available[count++] = &ffn_kernels_avx2;
 #endif
+#if defined(__aarch64__)
+  available[count++] = &ffn_kernels_neon;
+#endif
   available[count++] = &ffn_kernels_scalar;
   return index < count ? available[index] : 0;
 }

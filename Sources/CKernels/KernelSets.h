@@ -14,3 +14,6 @@ void ffn_bf16_gate_up(const struct ffn_gate_up *job, size_t first_panel, size_t 
 void ffn_bf16_project(const struct ffn_project *job, size_t first_panel, size_t end_panel, float *totals);
 uint64_t ffn_bf16_multiply_adds(size_t steps, float *sink);
 #endif
+#if defined(__aarch64__)
+extern const struct ffn_kernels ffn_kernels_neon;
+#endif

@@ -6,7 +6,7 @@ package struct Kernels: @unchecked Sendable {
   /// A constant of the C library: never written, never freed; hence `@unchecked Sendable`.
   let table: UnsafePointer<ffn_kernels>
 
-  /// `avx512_bf16`, `avx512`, `avx2` or `scalar`.
+  /// `avx512_bf16`, `avx512`, `avx2`, `neon` or `scalar`.
   package var name: String { String(cString: table.pointee.name) }
 
   /// What this processor and its operating system can run, the fastest first; never empty.
