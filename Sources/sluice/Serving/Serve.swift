@@ -33,6 +33,7 @@ struct Serve: ParsableCommand {
   ///   - started: when the process began, in `MonotonicClock`'s time.
   ///   - unknownVariables: to be warned about.
   func run(started: UInt64, unknownVariables: [String]) throws(StartError) -> Never {
+    ProcessMemory.keepFreed()
     let sink = logging.makeSink()
     // What stops the start is said last.
     defer { sink.flush() }
@@ -61,7 +62,8 @@ struct Serve: ParsableCommand {
   }
 
   private func listen(_ api: InferenceAPI, _ certificates: Certificates?) throws(StartError) -> HTTPServer {
-    var configuration = ServerConfiguration(addresses: listening.addresses)
+    let inherited = ListenAddress.inheritedFromServiceManager()
+    var configuration = ServerConfiguration(addresses: listening.addresses(besides: inherited))
     configuration.shards = listening.ioQueues.value
     configuration.backlog = Int32(clamping: listening.backlog.value)
     configuration.timeouts = timeouts.timeouts

@@ -38,9 +38,11 @@ struct ListenOptions: ParsableArguments {
   @Option(help: .number("Connections that may wait to be accepted."))
   var backlog = Count(4096)
 
-  var addresses: [ListenAddress] {
-    let hosts = host.isEmpty && unixSocket.isEmpty ? ["127.0.0.1"] : host
-    return hosts.map { .tcp(host: $0, port: port) } + unixSocket.map { .unix(path: $0) }
+  /// - Parameter inherited: sockets that a service manager handed over; they stand in for the default address.
+  func addresses(besides inherited: [ListenAddress]) -> [ListenAddress] {
+    let isDefault = host.isEmpty && unixSocket.isEmpty && inherited.isEmpty
+    let hosts = isDefault ? ["127.0.0.1"] : host
+    return hosts.map { .tcp(host: $0, port: port) } + unixSocket.map { .unix(path: $0) } + inherited
   }
 }
 
@@ -108,6 +110,9 @@ struct LimitOptions: ParsableArguments {
   @Option(help: .octets("Octets of a request's body."))
   var maxBodyBytes = ByteCount(lengths.contentBytes)
 
+  @Option(help: .octets("Octets of all bodies that are on their way; a request beyond it is answered 503."))
+  var maxBodiesBytes = ByteCount(capacity.bodyBytes)
+
   @Option(help: .octets("Octets of a request's method."))
   var maxMethodBytes = ByteCount(lengths.methodBytes)
 
@@ -165,6 +170,7 @@ struct LimitOptions: ParsableArguments {
     configuration.capacity.connections = maxConnections.value
     configuration.capacity.connectionsPerAddress = maxConnectionsPerAddress?.value ?? .max
     configuration.capacity.unsentBytes = maxUnsentBytes.bytes
+    configuration.capacity.bodyBytes = maxBodiesBytes.bytes
   }
 }
 
