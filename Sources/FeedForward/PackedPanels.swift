@@ -86,7 +86,7 @@ extension ffn_matrix {
   }
 
   /// A vector as a matrix of one column, whose row `i` starts at element `i`.
-  fileprivate init(_ view: VectorView) {
+  init(_ view: VectorView) {
     self.init(
       base: view.base, type: view.type.kernelType, rows: view.count, columns: 1,
       row_stride: view.stride, column_stride: view.stride)

@@ -15,23 +15,31 @@ package final class Workspace {
   private(set) var hiddenBlocks: AlignedFloats?
   /// Sums of the panels in work, `[4][rows][32]`.
   private(set) var totals: AlignedFloats?
+  /// What a mixture keeps beside its experts' scratch.
+  var routes = RouteTable()
 
   package init() {}
 
   /// Bytes held now.
   package var byteCount: Int {
-    [inputBlocks, hiddenBlocks, totals].reduce(0) { $0 + ($1?.byteCount ?? 0) }
+    [inputBlocks, hiddenBlocks, totals].reduce(routes.byteCount) { $0 + ($1?.byteCount ?? 0) }
   }
 
   /// Makes room for `rows` rows of `layer`. Does nothing where there is room already; called at start for every layer
   /// and the largest batch, it leaves nothing to allocate later.
   package func reserve(for layer: FeedForwardLayer, rows: Int) {
+    reserve(terms: layer.dIn, rows: rows)
     let rows = min(rows, Workspace.chunkRows)
-    Workspace.grow(&inputBlocks, to: Workspace.blockFloats(rows: rows, terms: layer.dIn))
-    Workspace.grow(&totals, to: Workspace.totalsCount(rows: rows))
     if layer.hasDownProjection {
       Workspace.grow(&hiddenBlocks, to: Workspace.blockFloats(rows: rows, terms: layer.dFF))
     }
+  }
+
+  /// Makes room for the products of `rows` rows of `terms` terms.
+  func reserve(terms: Int, rows: Int) {
+    let rows = min(rows, Workspace.chunkRows)
+    Workspace.grow(&inputBlocks, to: Workspace.blockFloats(rows: rows, terms: terms))
+    Workspace.grow(&totals, to: Workspace.totalsCount(rows: rows))
   }
 
   /// Floats that the sums of `rows` rows in a group of panels take.
@@ -43,7 +51,7 @@ package final class Workspace {
     return blocks * rows * FFN_BLOCK_STRIDE
   }
 
-  private static func grow(_ memory: inout AlignedFloats?, to count: Int) {
+  static func grow(_ memory: inout AlignedFloats?, to count: Int) {
     guard memory.map({ $0.count < count }) ?? true else { return }
     memory = nil  // the old contents are worth nothing: give them back first
     guard let grown = AlignedFloats(count: count) else {

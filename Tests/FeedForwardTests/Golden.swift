@@ -23,6 +23,15 @@ struct Golden {
     for (name, entry) in header where name != "__metadata__" {
       let shape = try #require(entry["shape"] as? [Int])
       let offsets = try #require(entry["data_offsets"] as? [Int])
+      if entry["dtype"] as? String == "I64" {
+        let integers = stride(from: offsets[0], to: offsets[1], by: 8).map { start in
+          data[(8 + headerLength + start)..<(16 + headerLength + start)].reversed().reduce(Int64(0)) {
+            $0 << 8 | Int64($1)
+          }
+        }
+        tensors[name] = Values(shape: shape, floats: integers.map(Float.init))
+        continue
+      }
       try #require(entry["dtype"] as? String == "F32")
       var floats = [Float](repeating: 0, count: shape.reduce(1, *))
       _ = floats.withUnsafeMutableBytes { target in

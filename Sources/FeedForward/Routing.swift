@@ -1,0 +1,120 @@
+internal import Glibc
+
+/// How a mixture chooses its experts from the logits of a row, and how it weights what they return.
+///
+/// Equal scores go to the lower index. Scores are rounded to float32, as published models compute them; in between,
+/// exponentials and sums are float64. A row's choice depends on nothing but its logits.
+package enum Routing: Sendable, Equatable {
+  /// Scores are the softmax over all experts; the weights are the scores of the chosen, divided by their sum where
+  /// `renormalised` (mixtral; qwen2_moe and qwen3_moe by `norm_topk_prob`).
+  case softmax(renormalised: Bool)
+  /// The highest logits choose; the weights are the softmax over the chosen (gpt_oss).
+  case softmaxOfChosen
+  /// Scores are `σ(logit)`; score plus correction chooses, first the `kept` groups with the highest sums of their two
+  /// best, then experts within them. The weights are the scores without correction, divided by their sum + 1e-20 where
+  /// `renormalised`, times `scale` (deepseek_v3).
+  case sigmoid(groups: Int, kept: Int, renormalised: Bool, scale: Float)
+}
+
+/// One row's choice.
+///
+/// Unsafe: all pointers are into the caller's scratch, which has room for the counts said beside them.
+struct RowRouter {
+  let routing: Routing
+  let experts: Int
+  let topK: Int
+  /// `[experts]`
+  let correction: UnsafePointer<Float>?
+  /// ``scratchCount(experts:)`` floats.
+  let scratch: UnsafeMutablePointer<Float>
+
+  /// Scores, what chooses, the groups' sums, and as many places.
+  static func scratchCount(experts: Int) -> Int { 4 * experts }
+
+  /// - Parameters:
+  ///   - logits: `[experts]`
+  ///   - indices: `[topK]`, the highest score first.
+  ///   - weights: `[topK]`, of the experts in `indices`.
+  func choose(
+    from logits: UnsafePointer<Float>, indices: UnsafeMutablePointer<UInt32>, weights: UnsafeMutablePointer<Float>
+  ) {
+    let scores = scratch
+    switch routing {
+    case .softmax(let renormalised):
+      scores.update(from: logits, count: experts)
+      Self.softmax(scores, count: experts)
+      Self.highest(topK, of: scores, count: experts, into: indices)
+      weigh(by: scores, indices, weights, divisorFloor: renormalised ? 0 : nil, scale: 1)
+    case .softmaxOfChosen:
+      Self.highest(topK, of: logits, count: experts, into: indices)
+      for place in 0..<topK { weights[place] = logits[Int(indices[place])] }
+      Self.softmax(weights, count: topK)
+    case .sigmoid(let groups, let kept, let renormalised, let scale):
+      let choice = scratch + experts
+      for expert in 0..<experts {
+        scores[expert] = Float(1 / (1 + exp(-Double(logits[expert]))))
+        choice[expert] = scores[expert] + (correction?[expert] ?? 0)
+      }
+      if kept < groups { excludeGroups(choice, groups: groups, kept: kept) }
+      Self.highest(topK, of: choice, count: experts, into: indices)
+      weigh(by: scores, indices, weights, divisorFloor: renormalised ? 1e-20 : nil, scale: Double(scale))
+    }
+  }
+
+  private func weigh(
+    by scores: UnsafePointer<Float>, _ indices: UnsafePointer<UInt32>, _ weights: UnsafeMutablePointer<Float>,
+    divisorFloor: Double?, scale: Double
+  ) {
+    var divisor = 1.0
+    if let divisorFloor {
+      divisor = divisorFloor + (0..<topK).reduce(0) { $0 + Double(scores[Int(indices[$1])]) }
+    }
+    for place in 0..<topK { weights[place] = Float(Double(scores[Int(indices[place])]) / divisor * scale) }
+  }
+
+  /// Experts outside the `kept` best groups count as −∞.
+  private func excludeGroups(_ choice: UnsafeMutablePointer<Float>, groups: Int, kept: Int) {
+    let size = experts / groups
+    let sums = scratch + 2 * experts
+    let places = UnsafeMutableRawPointer(scratch + 3 * experts).assumingMemoryBound(to: UInt32.self)
+    for group in 0..<groups {
+      let members = choice + group * size
+      Self.highest(2, of: members, count: size, into: places)
+      sums[group] = members[Int(places[0])] + members[Int(places[1])]
+    }
+    Self.highest(kept, of: sums, count: groups, into: places)
+    for group in 0..<groups where !(0..<kept).contains(where: { places[$0] == UInt32(group) }) {
+      (choice + group * size).update(repeating: -.infinity, count: size)
+    }
+  }
+
+  /// `values = exp(values − max) / Σ exp(values − max)`
+  private static func softmax(_ values: UnsafeMutablePointer<Float>, count: Int) {
+    let highest = (0..<count).reduce(-Double.infinity) { max($0, Double(values[$1])) }
+    var sum = 0.0
+    for place in 0..<count { sum += exp(Double(values[place]) - highest) }
+    for place in 0..<count { values[place] = Float(exp(Double(values[place]) - highest) / sum) }
+  }
+
+  /// The places of the `k` highest of `count` values, the highest first, of equals the first; always `k` different
+  /// ones, whatever the values are.
+  private static func highest(
+    _ k: Int, of values: UnsafePointer<Float>, count: Int, into places: UnsafeMutablePointer<UInt32>
+  ) {
+    var filled = 0
+    for place in 0..<count {
+      let value = values[place]
+      if filled == k {
+        guard value > values[Int(places[k - 1])] else { continue }
+      } else {
+        filled += 1
+      }
+      var position = filled - 1
+      while position > 0, value > values[Int(places[position - 1])] {
+        places[position] = places[position - 1]
+        position -= 1
+      }
+      places[position] = UInt32(place)
+    }
+  }
+}
