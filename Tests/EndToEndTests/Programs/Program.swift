@@ -53,6 +53,10 @@ enum Program {
   }
 
   static func curl(_ arguments: String...) async throws -> Output {
+    try await curl(arguments)
+  }
+
+  static func curl(_ arguments: [String]) async throws -> Output {
     try await run(named("curl"), ["--silent", "--show-error", "--max-time", "60"] + arguments)
   }
 
