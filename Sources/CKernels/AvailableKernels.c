@@ -9,7 +9,7 @@
 // What the processor has and the operating system saves. A feature without its registers' state enabled in XCR0
 // would fault or lose its upper halves at the next context switch.
 struct features {
-  bool avx2_fma, avx512f, avx512_bf16;
+  bool avx2_fma, avx512, avx512_bf16;
 };
 
 static uint64_t enabled_state(void) {
@@ -27,9 +27,9 @@ static struct features detect(void) {
   if ((state & avx) != avx || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return found;
   found.avx2_fma = b & bit_AVX2;
   if ((state & avx512) != avx512) return found;
-  found.avx512f = b & bit_AVX512F;
-  bool has_parts = (b & bit_AVX512BW) && (b & bit_AVX512VL);
-  found.avx512_bf16 = found.avx512f && has_parts && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16);
+  found.avx512 = (b & bit_AVX512F) && (b & bit_AVX512VL);
+  bool has_words = b & bit_AVX512BW;
+  found.avx512_bf16 = found.avx512 && has_words && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16);
   return found;
 }
 
@@ -41,7 +41,7 @@ const struct ffn_kernels *ffn_available_kernels(size_t index) {
 #if defined(__x86_64__)
   struct features found = detect();
   if (found.avx512_bf16) available[count++] = &ffn_kernels_avx512_bf16;
-  if (found.avx512f) available[count++] = &ffn_kernels_avx512;
+  if (found.avx512) available[count++] = &ffn_kernels_avx512;
   if (found.avx2_fma) available[count++] = &ffn_kernels_avx2;
 #endif
 #if defined(__aarch64__)

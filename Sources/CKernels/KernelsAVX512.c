@@ -4,7 +4,7 @@
 
 #include "KernelSets.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,fma"))), apply_to = function)
 
 #define LANES 16
 #define TILE_ROWS 12

@@ -20,8 +20,7 @@ static inline const uint32_t *panel_block(const struct ffn_panels *panels, size_
 // rows leaves a thin last tile. While a panel's block is in use (it fits the first-level cache), its tiles fetch the
 // next one into the second level, each tile its share.
 static void sum_panels(
-    const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, size_t end_panel,
-    float *totals) {
+    const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, float *totals) {
   tile_function *const *tiles = panels->type == FFN_BF16 ? bf16_tiles : f32_tiles;
   size_t rows = x->rows, tile_count = ffn_ceil_div(rows, TILE_ROWS);
   size_t tile_rows = rows / tile_count, larger_tiles = rows % tile_count;
@@ -39,7 +38,7 @@ static void sum_panels(
         next = w + width * words;
       } else if (block + 1 < blocks) {
         next = panel_block(panels, first_panel, block + 1);
-      } else if (first_panel + count < end_panel) {
+      } else if (first_panel + count < panels->panels) { // also where this call ends: the thread goes on there
         next = panel_block(panels, first_panel + count, 0);
       }
       const char *ahead = (const char *)next;
@@ -136,7 +135,7 @@ static inline size_t panels_in_group(size_t panel, size_t end_panel) {
 static void gate_up(const struct ffn_gate_up *job, size_t first_panel, size_t end_panel, float *totals) {
   for (size_t panel = first_panel, count; panel < end_panel; panel += count) {
     count = panels_in_group(panel, end_panel);
-    sum_panels(&job->panels, &job->x, panel, count, end_panel, totals);
+    sum_panels(&job->panels, &job->x, panel, count, totals);
     for (size_t p = 0; p < count; p++) {
       finish_pair_panel(job, panel + p, totals + p * job->x.rows * FFN_PANEL_COLUMNS);
     }
@@ -146,7 +145,7 @@ static void gate_up(const struct ffn_gate_up *job, size_t first_panel, size_t en
 static void project(const struct ffn_project *job, size_t first_panel, size_t end_panel, float *totals) {
   for (size_t panel = first_panel, count; panel < end_panel; panel += count) {
     count = panels_in_group(panel, end_panel);
-    sum_panels(&job->panels, &job->x, panel, count, end_panel, totals);
+    sum_panels(&job->panels, &job->x, panel, count, totals);
     for (size_t p = 0; p < count; p++) {
       finish_panel(job, panel + p, totals + p * job->x.rows * FFN_PANEL_COLUMNS);
     }

@@ -14,7 +14,7 @@ static uint64_t multiply_adds(size_t steps, float *sink) {
   for (int i = 0; i < CHAINS; i++) chains[i] = splat((float)i);
   for (size_t step = 0; step < steps; step++) {
 #pragma clang loop unroll(full)
-    for (int i = 0; i < CHAINS; i++) chains[i] = multiply_add(chains[i], factor, term);
+    for (int i = 0; i < CHAINS; i++) chains[i] = multiply_add(factor, term, chains[i]);
   }
   vfloat sum = splat(0.0f);
 #pragma clang loop unroll(full)

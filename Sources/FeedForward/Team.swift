@@ -4,16 +4,18 @@ internal import Synchronization
 
 /// Threads that help one forward pass at a time, where a core would be idle otherwise.
 ///
-/// The work of a phase is cut into chunks, which the caller and the helpers claim one by one. Nobody waits for a helper
-/// to arrive: one that comes late finds fewer chunks, one that never comes costs nothing. What is computed does not
-/// depend on who computes it, so a row's bits don't either.
+/// The work of a phase is cut into chunks, which the caller and the helpers claim one by one, each from a share of its
+/// own at first, so that it reads on where it was, and then from the others'. Nobody waits for a helper to arrive: one
+/// that comes late finds fewer chunks, one that never comes costs nothing. What is computed does not depend on who
+/// computes it, so a row's bits don't either.
 ///
 /// Every worker of the server passes the same team to its forward passes. A helper works only while fewer workers than
 /// `threads` do, so when the queue fills the cores with independent batches, each batch keeps to its own core. Between
 /// the phases of a pass and for some tens of microseconds after it a helper spins, since waking a thread takes as
-/// long as a small layer; then it parks, and a team at rest uses no processor time.
+/// long as a small layer; then it parks, and a team at rest uses no processor time. A helper that finds itself on its
+/// caller's core moves to another one: there it would only take turns with the thread that it should help.
 ///
-/// `@unchecked Sendable`: `phase` is written by the one caller that holds `isEngaged`, before `ticket` publishes it, and
+/// `@unchecked Sendable`: `phase` is written by the one caller that holds `isEngaged`, before the shares publish it, and
 /// read only by whoever has claimed one of its chunks, which keeps it valid until that chunk is done; everything else
 /// is atomic or constant.
 package final class Team: @unchecked Sendable {
@@ -30,12 +32,14 @@ package final class Team: @unchecked Sendable {
   }
 
   private var phase: Phase?
-  /// Which chunk is next, of how many, in which phase.
-  private let ticket = Atomic<UInt64>(0)
+  /// The chunks of the current phase, cut evenly: one share for each thread.
+  private let shares: [Share]
   /// Chunks of the current phase that are done.
   private let completed = Atomic<Int>(0)
   /// Whether a forward pass has the helpers.
   private let isEngaged = Atomic<Bool>(false)
+  /// The core that the caller published its phase from.
+  private let callerCore = Atomic<Int32>(-1)
   /// Workers that compute at this moment, with helpers or without.
   private let activeWorkers = Atomic<Int>(0)
   private let isDismissed = Atomic<Bool>(false)
@@ -46,6 +50,7 @@ package final class Team: @unchecked Sendable {
   package init(threads: Int) {
     precondition(threads >= 1)
     self.threads = threads
+    shares = (0..<threads).map { _ in Share() }
     helpers = (1..<threads).map { Helper(position: $0) }
     for helper in helpers { helper.start(in: self) }
   }
@@ -76,11 +81,12 @@ package final class Team: @unchecked Sendable {
   func run(chunks: Int, context: UnsafeRawPointer, scratch: UnsafeMutablePointer<Float>, _ work: Work) {
     phase = Phase(context: context, work: work)
     completed.store(0, ordering: .relaxed)
-    let previous = Ticket(word: ticket.load(ordering: .relaxed))
-    let published = Ticket(phase: previous.phase &+ 1, chunks: UInt16(chunks), next: 0)
-    ticket.store(published.word, ordering: .sequentiallyConsistent)
+    callerCore.store(ffn_current_core(), ordering: .relaxed)
+    for (position, share) in shares.enumerated() {
+      share.publish(chunks * position / threads..<chunks * (position + 1) / threads)
+    }
     for helper in helpers { helper.wake() }
-    while runNextChunk(scratch) {}
+    while runNextChunk(of: 0, scratch) {}
     var spins = 0
     while completed.load(ordering: .acquiring) < chunks {
       // The last chunk's helper may have lost its core: then give it this one.
@@ -89,27 +95,27 @@ package final class Team: @unchecked Sendable {
     }
   }
 
-  /// Claims the next chunk of the current phase and runs it; `false` when there is none.
-  fileprivate func runNextChunk(_ scratch: UnsafeMutablePointer<Float>) -> Bool {
-    var current = Ticket(word: ticket.load(ordering: .acquiring))
-    while current.next < current.chunks {
-      let (exchanged, found) = ticket.weakCompareExchange(
-        expected: current.word, desired: current.afterClaim.word, successOrdering: .acquiring,
-        failureOrdering: .acquiring)
-      if exchanged {
-        phase!.work(phase!.context, Int(current.next), scratch)
+  /// Claims a chunk of the current phase for the thread at `position`, and runs it; `false` when there is none.
+  fileprivate func runNextChunk(of position: Int, _ scratch: UnsafeMutablePointer<Float>) -> Bool {
+    for offset in 0..<threads {
+      if let chunk = shares[(position + offset) % threads].claim() {
+        phase!.work(phase!.context, chunk, scratch)
         completed.add(1, ordering: .releasing)
         return true
       }
-      current = Ticket(word: found)
     }
     return false
   }
 
   /// Whether the helper at `position` has a chunk to claim and a core to run it on.
   fileprivate func hasWork(forHelperAt position: Int) -> Bool {
-    let current = Ticket(word: ticket.load(ordering: .sequentiallyConsistent))
-    return current.next < current.chunks && activeWorkers.load(ordering: .relaxed) + position <= threads
+    activeWorkers.load(ordering: .relaxed) + position <= threads && shares.contains { !$0.isEmpty }
+  }
+
+  /// Moves the calling helper off its caller's core.
+  fileprivate func leaveCallersCore() {
+    let core = callerCore.load(ordering: .relaxed)
+    if core == ffn_current_core() { ffn_leave_core(core) }
   }
 
   fileprivate var isOver: Bool { isDismissed.load(ordering: .sequentiallyConsistent) }
@@ -121,24 +127,52 @@ package final class Team: @unchecked Sendable {
   fileprivate static let spinLimit = 2000
 }
 
-/// The claim of a phase in one word, so that a claim is valid for the phase that it was read from or fails.
-private struct Ticket {
-  var phase: UInt32
-  var chunks: UInt16
-  var next: UInt16
+/// One thread's share of a phase's chunks, from which any thread may claim the next.
+///
+/// The next chunk, the share's end and a count of phases stand in one word, so that a claim holds for the phase that it
+/// was read from, or fails.
+private final class Share: Sendable {
+  private let word = Atomic<UInt64>(0)
 
-  var word: UInt64 { UInt64(phase) << 32 | UInt64(chunks) << 16 | UInt64(next) }
-
-  init(phase: UInt32, chunks: UInt16, next: UInt16) {
-    (self.phase, self.chunks, self.next) = (phase, chunks, next)
+  var isEmpty: Bool {
+    let current = Content(word.load(ordering: .sequentiallyConsistent))
+    return current.next == current.end
   }
 
-  init(word: UInt64) {
-    self.init(
-      phase: UInt32(word >> 32), chunks: UInt16(truncatingIfNeeded: word >> 16), next: UInt16(truncatingIfNeeded: word))
+  func publish(_ chunks: Range<Int>) {
+    var content = Content(word.load(ordering: .relaxed))
+    content.phase &+= 1
+    content.next = UInt16(chunks.lowerBound)
+    content.end = UInt16(chunks.upperBound)
+    word.store(content.word, ordering: .sequentiallyConsistent)
   }
 
-  var afterClaim: Ticket { Ticket(phase: phase, chunks: chunks, next: next + 1) }
+  func claim() -> Int? {
+    var current = Content(word.load(ordering: .acquiring))
+    while current.next < current.end {
+      var claimed = current
+      claimed.next += 1
+      let (exchanged, found) = word.weakCompareExchange(
+        expected: current.word, desired: claimed.word, successOrdering: .acquiring, failureOrdering: .acquiring)
+      if exchanged { return Int(current.next) }
+      current = Content(found)
+    }
+    return nil
+  }
+
+  private struct Content {
+    var phase: UInt32
+    var end: UInt16
+    var next: UInt16
+
+    init(_ word: UInt64) {
+      phase = UInt32(word >> 32)
+      end = UInt16(truncatingIfNeeded: word >> 16)
+      next = UInt16(truncatingIfNeeded: word)
+    }
+
+    var word: UInt64 { UInt64(phase) << 32 | UInt64(end) << 16 | UInt64(next) }
+  }
 }
 
 /// One thread of a team.
@@ -192,7 +226,9 @@ private final class Helper: @unchecked Sendable {
   private func serve(_ team: Team) {
     var spins = 0
     while !team.isOver {
-      if team.hasWork(forHelperAt: position), team.runNextChunk(scratch.base) {
+      if team.hasWork(forHelperAt: position) {
+        team.leaveCallersCore()
+        _ = team.runNextChunk(of: position, scratch.base)
         spins = 0
       } else if spins < Team.spinLimit {
         spins += 1

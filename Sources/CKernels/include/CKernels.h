@@ -139,6 +139,12 @@ static inline void ffn_pause(void) {
 #endif
 }
 
+// The core that the calling thread runs on; −1 where the system doesn't say.
+int ffn_current_core(void);
+
+// Moves the calling thread off `core` if it may run on another one; which cores it may use stays as it was.
+void ffn_leave_core(int core);
+
 static inline size_t ffn_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // Terms of one step of a packed panel.
