@@ -3,13 +3,23 @@ import HTTP1
 import HTTPServer
 import Testing
 
-/// Tests that count descriptors or fill tables run by themselves.
 @Suite(.serialized) struct Connections {
-  private static func openDescriptors() -> Int {
-    guard let directory = opendir("/proc/self/fd") else { return -1 }
+  /// This process's IPv4 sockets that are bound to `port`: a server's listener and what it has accepted, whatever other
+  /// tests have open at the time.
+  private static func sockets(at port: UInt16) throws -> Int {
+    let directory = try #require(opendir("/proc/self/fd"))
     defer { closedir(directory) }
     var count = 0
-    while readdir(directory) != nil { count += 1 }
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      guard let descriptor = CInt(name) else { continue }
+      var address = sockaddr_in()
+      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let result = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+      }
+      if result == 0, address.sin_family == AF_INET, UInt16(bigEndian: address.sin_port) == port { count += 1 }
+    }
     return count
   }
 
@@ -49,7 +59,7 @@ import Testing
     let probe = try RawClient(port: server.port)
     try probe.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
     _ = try probe.readAnswer()
-    let before = Self.openDescriptors()
+    #expect(try Self.sockets(at: server.port) == 2, "the listener and the probe's")
     for _ in 0..<50 {
       let client = try RawClient(port: server.port)
       try client.send(beginning)
@@ -62,7 +72,7 @@ import Testing
     last.close()
     server.stop()
     probe.close()
-    #expect(Self.openDescriptors() < before)
+    #expect(try Self.sockets(at: server.port) == 0)
   }
 
   /// A client that doesn't read holds up nobody, and is read no further than the cap on its unsent answers; the
