@@ -24,7 +24,7 @@ extension ffn_arithmetic {
   }
 }
 
-/// One phase cut into chunks of panels: whole groups where there are plenty, single panels where a team could not share
+/// One phase cut into chunks of panels: whole groups where there are plenty, fewer panels where a team could not share
 /// them evenly otherwise.
 private struct PanelPhase<Job> {
   var job: Job
@@ -36,8 +36,10 @@ private struct PanelPhase<Job> {
     self.job = job
     self.functions = functions
     self.panels = panels
-    let fair = max(1, min(FFN_GROUP_PANELS, panels / (8 * (threads ?? 1))))
-    self.chunkPanels = max(fair, (panels + Team.chunksLimit - 1) / Team.chunksLimit)
+    let fair = panels / (4 * (threads ?? 1))
+    let groups = min(2, fair / FFN_GROUP_PANELS)
+    let even = groups > 0 ? groups * FFN_GROUP_PANELS : max(1, fair)
+    self.chunkPanels = max(even, (panels + Team.chunksLimit - 1) / Team.chunksLimit)
   }
 
   var chunks: Int { (panels + chunkPanels - 1) / chunkPanels }
