@@ -87,23 +87,17 @@ final class Acceptor {
       var bytes: [UInt8] = []
       let framing = ResponseEncoder.Framing(connection: .close, omitsContent: false)
       ResponseEncoder.append(refusal(.tooManyConnections), framing, date: [], to: &bytes)
-      bytes.withUnsafeBytes { _ = Socket.send(socket, $0) }
+      _ = Socket.send(socket, bytes.span.bytes)
       Socket.endSending(socket)
     }
     close(socket)
   }
 
   private func attempt(_ listener: Int32) -> Attempt {
-    var storage = sockaddr_storage()
     while true {
-      var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
       do throws(Errno) {
-        let socket = try retryingInterrupts {
-          withUnsafeMutablePointer(to: &storage) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { csystem_accept(listener, $0, &length) }
-          }
-        }
-        return .connection(socket, SocketAddress(storage, length: length))
+        let (socket, peer) = try Socket.accept(listener)
+        return .connection(socket, peer)
       } catch {
         switch error.code {
         case EAGAIN, EWOULDBLOCK: return .noneWaits

@@ -54,27 +54,27 @@ extension Connection {
   }
 
   private func receiveIntoScratch(_ now: UInt64) -> Transfer {
-    let transfer = wire.receive(into: loop.scratch)
+    let transfer = loop.receive(from: wire)
     // While it ends, what comes is dropped unseen.
     guard case .moved(let count) = transfer, count > 0, isServing else { return transfer }
-    let received = UnsafeRawBufferPointer(rebasing: loop.scratch[..<count])
-    if wire.isSecure { unseal(received, now) } else { accept(received, now) }
+    let received = loop.scratch
+    if wire.isSecure { unseal(received.span.bytes, now) } else { accept(received.span.bytes, now) }
     return transfer
   }
 
   private func receiveIntoBody(_ now: UInt64) -> Transfer {
-    let received = incoming?.receive(remaining: state.contentRemaining) { wire.receive(into: $0) }
+    let received = incoming?.receive(remaining: state.contentRemaining) { wire.receive(into: &$0, atMost: $1) }
     guard let (transfer, failure) = received else { return .wouldBlock }
     if case .moved(let count) = transfer, count > 0 {
       deadlines.bodyReceived(count, at: now)
       state.passOverContent(count)
       if let failure { refuseIncoming(failure) }
-      if state.contentRemaining == 0 { _ = interpret(UnsafeRawBufferPointer(start: nil, count: 0), now) }
+      if state.contentRemaining == 0 { _ = interpret(RawSpan(), now) }
     }
     return transfer
   }
 
-  private func unseal(_ received: UnsafeRawBufferPointer, _ now: UInt64) {
+  private func unseal(_ received: RawSpan, _ now: UInt64) {
     loop.plaintext.removeAll(keepingCapacity: true)
     do throws(TLSSessionError) {
       try wire.unseal(received, into: &loop.plaintext, from: &loop.pool)
@@ -86,14 +86,15 @@ extension Connection {
       deadlines.handshakeCompleted(at: now)
     }
     if wire.unsentBytes > 0 { loop.touch(self) }
-    if !loop.plaintext.isEmpty { loop.plaintext.withUnsafeBytes { accept($0, now) } }
+    let plaintext = loop.plaintext
+    if !plaintext.isEmpty { accept(plaintext.span.bytes, now) }
     if wire.isClosedByPeer, isServing { endInput(now) }
   }
 
-  private func accept(_ received: UnsafeRawBufferPointer, _ now: UInt64) {
+  private func accept(_ received: RawSpan, _ now: UInt64) {
     if input.isEmpty, pause == nil {
       let done = interpret(received, now)
-      if done < received.count { input.append(UnsafeRawBufferPointer(rebasing: received[done...])) }
+      if done < received.byteCount { input.append(received.extracting(done..<received.byteCount)) }
     } else {
       input.append(received)
       if pause == nil { interpretLeftovers(now) }
@@ -102,25 +103,25 @@ extension Connection {
 
   private func interpretLeftovers(_ now: UInt64) {
     let (bytes, start) = input.take()
-    let done = bytes.withUnsafeBytes { interpret(UnsafeRawBufferPointer(rebasing: $0[start...]), now) }
+    let done = interpret(bytes.span.bytes.extracting(start..<bytes.count), now)
     input.giveBack(bytes, from: start + done)
   }
 
   /// - Returns: how many of the bytes need not be seen again.
-  private func interpret(_ bytes: UnsafeRawBufferPointer, _ now: UInt64) -> Int {
+  private func interpret(_ bytes: RawSpan, _ now: UInt64) -> Int {
     var offset = 0
     if state.expectation == .request { deadlines.requestBegan(at: now) }
     while !isClosed {
-      switch state.receive(bytes.bytes, offset: &offset) {
+      switch state.receive(bytes, offset: &offset) {
       case .needsMoreInput: return offset
       case .paused:
         pause = .answers
         return offset
-      case .closed: return bytes.count
+      case .closed: return bytes.byteCount
       case .head(let head, let id): decide(head, id, now)
       case .content(let range, _):
         deadlines.bodyReceived(range.count, at: now)
-        takeContent(UnsafeRawBufferPointer(rebasing: bytes[range]))
+        takeContent(bytes.extracting(range))
         if pause != nil { return offset }
       case .complete(let id):
         complete(id, now)
@@ -134,7 +135,7 @@ extension Connection {
         refuse(.malformed(error), id)
       }
     }
-    return bytes.count
+    return bytes.byteCount
   }
 
   private func decide(_ head: RequestHead, _ id: ExchangeID, _ now: UInt64) {
@@ -156,7 +157,7 @@ extension Connection {
     }
   }
 
-  private func takeContent(_ content: UnsafeRawBufferPointer) {
+  private func takeContent(_ content: RawSpan) {
     do throws(ServerFailure) {
       guard let isTaken = try incoming?.take(content), !isTaken else { return }
       pause = .inflating

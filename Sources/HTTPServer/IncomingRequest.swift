@@ -46,15 +46,15 @@ struct IncomingRequest: ~Copyable {
   /// Takes content as it came.
   ///
   /// - Returns: false where it makes more than one visit may decode: `inflate` goes on.
-  mutating func take(_ content: UnsafeRawBufferPointer) throws(ServerFailure) -> Bool {
+  mutating func take(_ content: RawSpan) throws(ServerFailure) -> Bool {
     guard inflater != nil else {
-      body.append(contentsOf: content)
+      body.append(copying: content)
       try enter()
       return true
     }
     var offset = 0
-    if try inflate(content.bytes, &offset) { return true }
-    coded = Array(content[offset...])
+    if try inflate(content, &offset) { return true }
+    coded.append(copying: content.extracting(offset..<content.byteCount))
     codedStart = 0
     return false
   }
@@ -93,19 +93,14 @@ struct IncomingRequest: ~Copyable {
   ///
   /// - Returns: what became of the call, and why the request can't go on, if so.
   mutating func receive(
-    remaining: Int, _ receive: (UnsafeMutableRawBufferPointer) -> Transfer
+    remaining: Int, _ receive: (inout OutputSpan<UInt8>, Int) -> Transfer
   ) -> (Transfer, ServerFailure?) {
     if body.capacity - body.count < min(remaining, 16 << 10) {
       body.reserveCapacity(body.count + min(remaining, max(body.count, Self.declaredBytesTrusted)))
     }
     let room = min(remaining, body.capacity - body.count)
     var transfer = Transfer.wouldBlock
-    body.append(addingCapacity: room) { span in
-      span.withUnsafeMutableBufferPointer { buffer, initialized in
-        transfer = receive(UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: room))
-        if case .moved(let count) = transfer { initialized += count }
-      }
-    }
+    body.append(addingCapacity: room) { transfer = receive(&$0, room) }
     do throws(ServerFailure) {
       try enter()
       return (transfer, nil)

@@ -6,12 +6,12 @@ struct InputBuffer {
 
   var isEmpty: Bool { start == bytes.count }
 
-  mutating func append(_ received: UnsafeRawBufferPointer) {
+  mutating func append(_ received: RawSpan) {
     if start > 0 {
       bytes.removeFirst(start)
       start = 0
     }
-    bytes.append(contentsOf: received)
+    bytes.append(copying: received)
   }
 
   /// Lends the bytes out whole, from an offset on; `giveBack` returns them.

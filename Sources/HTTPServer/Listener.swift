@@ -27,6 +27,8 @@ package enum ListenError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// A socket that listens.
 ///
+/// Unsafe: addresses go to the kernel as `sockaddr`, whichever family they are of, each with its own length.
+///
 /// One for all shards, and not one a shard with SO_REUSEPORT: a second server on the same port is told so, connections
 /// are dealt out evenly however few there are, closing loses nobody who waits in a backlog that only this listener
 /// has, and Unix sockets and inherited ones work the same way.

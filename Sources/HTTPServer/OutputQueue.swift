@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// Bytes on their way out, in order: heads and small bodies joined in buffers lent by the shard, large bodies as they
 /// were given, so that neither is copied again and an idle connection holds none.
 struct OutputQueue {
@@ -94,18 +92,15 @@ struct OutputQueue {
   }
 
   private func offer(_ count: Int, to socket: Int32) -> Transfer {
-    parts[firstPart].bytes.withUnsafeBytes { first in
-      let first = UnsafeRawBufferPointer(rebasing: first[parts[firstPart].sent...].prefix(count))
-      guard first.count < count else { return Socket.send(socket, first) }
-      return parts[firstPart + 1].bytes.withUnsafeBytes { second in
-        let second = UnsafeRawBufferPointer(rebasing: second.prefix(count - first.count))
-        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { gathered in
-          gathered.initializeElement(at: 0, to: iovec(first))
-          gathered.initializeElement(at: 1, to: iovec(second))
-          return Socket.send(socket, gathering: gathered)
-        }
-      }
+    let first = parts[firstPart].bytes
+    let start = parts[firstPart].sent
+    guard first.count - start < count else {
+      return Socket.send(socket, first.span.bytes.extracting(start..<start + count))
     }
+    let second = parts[firstPart + 1].bytes
+    return Socket.send(
+      socket, first.span.bytes.extracting(start..<first.count),
+      second.span.bytes.extracting(0..<count - (first.count - start)))
   }
 
   private mutating func advance(by sent: Int, returningTo pool: inout BufferPool) {
@@ -145,12 +140,5 @@ struct BufferPool {
     guard spare.count < Self.countLimit, buffer.capacity <= Self.capacityLimit else { return }
     buffer.removeAll(keepingCapacity: true)
     spare.append(buffer)
-  }
-}
-
-extension iovec {
-  /// The kernel only reads from it.
-  fileprivate init(_ bytes: UnsafeRawBufferPointer) {
-    self.init(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
   }
 }

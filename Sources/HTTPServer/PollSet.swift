@@ -32,7 +32,7 @@ struct PollSet: ~Copyable {
   let descriptor: Descriptor
   private let wakeup: Wakeup
   private let timer: Descriptor
-  private let events: UnsafeMutableBufferPointer<epoll_event>
+  private var events: [epoll_event]
 
   /// Reserved tokens: a connection's slot never reaches these numbers.
   private static let wakeupToken = UInt64.max
@@ -49,11 +49,8 @@ struct PollSet: ~Copyable {
     self.descriptor = descriptor
     self.timer = timer
     self.wakeup = wakeup
-    events = .allocate(capacity: eventsPerWait)
-    events.initialize(repeating: epoll_event())
+    events = Array(repeating: epoll_event(), count: eventsPerWait)
   }
-
-  deinit { events.deallocate() }
 
   func add(_ connection: Int32, _ id: ConnectionID) throws(Errno) {
     let interest = csystem_epoll_in | csystem_epoll_out | csystem_epoll_rdhup | csystem_epoll_edge
@@ -79,9 +76,9 @@ struct PollSet: ~Copyable {
   /// Waits up to `milliseconds` (0: not at all; -1: for ever).
   ///
   /// - Returns: how many events there are.
-  func wait(milliseconds: Int32) -> Int {
+  mutating func wait(milliseconds: Int32) -> Int {
     let count = try? retryingInterrupts {
-      epoll_wait(descriptor.number, events.baseAddress, Int32(events.count), milliseconds)
+      epoll_wait(descriptor.number, &events, Int32(events.count), milliseconds)
     }
     return Int(count ?? 0)
   }

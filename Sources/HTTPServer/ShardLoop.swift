@@ -12,7 +12,7 @@ final class ShardLoop {
   let handler: RequestHandler
   let mailbox: Mailbox
   /// What is read goes through here, and only leftovers stay with their connection.
-  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
+  private(set) var scratch: [UInt8] = []
   /// What TLS made of it.
   var plaintext: [UInt8] = []
   var pool = BufferPool()
@@ -26,7 +26,7 @@ final class ShardLoop {
 
   /// What new connections are secured with; those over Unix sockets aren't.
   private var tls: TLSContext?
-  private let pollSet: PollSet
+  private var pollSet: PollSet
   let bodies: BodyLedger
   private let ledger: ConnectionLedger
   private var acceptor: Acceptor?
@@ -44,6 +44,7 @@ final class ShardLoop {
   /// Connections that have got an answer, or room for one, in this turn.
   private var touched: [Connection] = []
 
+  private static let scratchBytes = 64 << 10
   /// Slots of the deadline table that aren't connections.
   private static let acceptingSlot = 0
   private static let drainSlot = 1
@@ -76,8 +77,6 @@ final class ShardLoop {
     }
   }
 
-  deinit { scratch.deallocate() }
-
   var descriptor: Int32 { pollSet.descriptor.number }
 
   /// Serves what is ready, after waiting for it up to `milliseconds`.
@@ -95,6 +94,14 @@ final class ShardLoop {
     flushTouched()
     if let alarm = deadlines.alarmToSet(now: monotonicNanoseconds()) { pollSet.setTimer(alarm) }
     return true
+  }
+
+  /// Receives into `scratch` what a connection has to read.
+  func receive(from wire: Wire) -> Transfer {
+    scratch.removeAll(keepingCapacity: true)
+    var transfer = Transfer.wouldBlock
+    scratch.append(addingCapacity: Self.scratchBytes) { transfer = wire.receive(into: &$0, atMost: Self.scratchBytes) }
+    return transfer
   }
 
   /// Gives the connection another look after all others had theirs.

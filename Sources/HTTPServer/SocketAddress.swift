@@ -19,6 +19,8 @@ package enum ListenAddress: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// One end of a connection, or a listener's own address.
+///
+/// Unsafe: reads the kernel's `sockaddr` as what its family says it is, within a `sockaddr_storage` that holds any.
 package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
   /// The address without its port: what a cap per address counts by. Connections over Unix sockets are all one host.
   package struct Host: Hashable, Sendable {

@@ -40,12 +40,14 @@ final class Wire {
 
   var unsentBytes: Int { open.count + outgoing.count }
 
-  /// Receives what comes as it comes.
-  func receive(into buffer: UnsafeMutableRawBufferPointer) -> Transfer {
-    let transfer = Socket.receive(socket.number, into: buffer)
+  /// Appends what comes as it comes.
+  ///
+  /// - Parameter limit: no more than `buffer` has room for.
+  func receive(into buffer: inout OutputSpan<UInt8>, atMost limit: Int) -> Transfer {
+    let transfer = Socket.receive(socket.number, into: &buffer, atMost: limit)
     switch transfer {
     // Less than there was room for: the socket is empty, and its next edge will tell, unless the end is behind it.
-    case .moved(let count): if count < buffer.count, !isPeerFinished || count == 0 { isReadable = false }
+    case .moved(let count): if count < limit, !isPeerFinished || count == 0 { isReadable = false }
     case .wouldBlock, .failed: isReadable = false
     }
     return transfer
@@ -53,10 +55,10 @@ final class Wire {
 
   /// Decrypts what was received, and appends the plaintext; what TLS has to say for itself is put behind what waits.
   func unseal(
-    _ received: UnsafeRawBufferPointer, into plaintext: inout [UInt8], from pool: inout BufferPool
+    _ received: RawSpan, into plaintext: inout [UInt8], from pool: inout BufferPool
   ) throws(TLSSessionError) {
     try outgoing.append(from: &pool) { (outbound) throws(TLSSessionError) in
-      try session?.receive(received.bytes, plaintext: &plaintext, outbound: &outbound)
+      try session?.receive(received, plaintext: &plaintext, outbound: &outbound)
     }
   }
 
