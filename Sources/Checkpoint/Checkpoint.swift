@@ -4,7 +4,7 @@
 /// let checkpoint = try Checkpoint.open("/models/llama", layers: LayerSelection(parsing: "0-3"))
 /// for source in checkpoint.layers {
 ///   try source.confirmFiles()
-///   let layer = try FeedForwardLayer(source.weights, kernels: .best())
+///   if let weights = source.dense { layers.append(try FeedForwardLayer(weights, kernels: .best())) }
 /// }
 /// ```
 package struct Checkpoint: Sendable {
@@ -15,7 +15,8 @@ package struct Checkpoint: Sendable {
   package let path: String
   /// The `model_type` that decided, or ``bareFamily``.
   package let family: String
-  /// What the first layer computes, in its tensors' own names; layers differ in nothing else than their number.
+  /// What the layers compute, in their tensors' own names; where they differ, as dense layers among mixtures do, each
+  /// rule once, in the order of the layers.
   package let rule: String
   /// In the order of the model, an encoder's before a decoder's; never empty.
   package let layers: [LayerSource]
@@ -71,7 +72,9 @@ package struct Checkpoint: Sendable {
     self.path = path
     family = model.modelType
     self.layers = layers
-    rule = layers[0].rule
+    var rules: [String] = []
+    for layer in layers where !rules.contains(layer.rule) { rules.append(layer.rule) }
+    rule = rules.joined(separator: " | ")
     self.notes = notes + model.notes
   }
 }

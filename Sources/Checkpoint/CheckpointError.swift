@@ -1,3 +1,4 @@
+package import FeedForward
 package import TensorCoding
 
 /// Why a checkpoint is not served: which file, what was found there, what would be needed.
@@ -53,6 +54,9 @@ package enum CheckpointError: Error, Equatable {
   case unsupportedElementType(tensor: String, found: ElementType)
   /// A tensor has another size than `config.json` says.
   case contradiction(tensor: String, shape: [Int], member: String, value: String)
+
+  /// The tensors and the configuration do not make a mixture together.
+  case mixture(name: String, MixtureError)
 
   // What was asked for.
 
@@ -122,6 +126,8 @@ extension CheckpointError: CustomStringConvertible {
       "tensor \(tensor) is stored as \(found.rawValue): weights are computed from F32, F16 and BF16"
     case .contradiction(let tensor, let shape, let member, let value):
       "tensor \(tensor) has shape \(shape), but config.json says \(member) is \(value)"
+    case .mixture(let name, let error):
+      "\(name) is no mixture: \(Self.words(error))"
     case .layerSelection(let found):
       "\"\(found)\" selects no layers: expected numbers and ranges such as 0-3,7"
     case .layerOutOfRange(let requested, let count):
@@ -131,6 +137,16 @@ extension CheckpointError: CustomStringConvertible {
 
   private static func list(_ names: [String]) -> String {
     names.isEmpty ? "nothing" : names.joined(separator: ", ")
+  }
+
+  static func words(_ error: MixtureError) -> String {
+    switch error {
+    case .layer(let part, let error): "\(part): \(error)"
+    case .shape(let part, let found, let expected): "\(part) has shape \(found), expected \(expected)"
+    case .topK(let topK, let experts): "a row goes to \(topK) experts, and there are \(experts)"
+    case .groups(let groups, let kept, let experts):
+      "\(groups) groups of which \(kept) are kept cannot be made of \(experts) experts"
+    }
   }
 
   static func words(_ error: JSONError) -> String {

@@ -17,6 +17,8 @@ struct Family: Sendable {
   let dFF: WidthRule
   /// The member that says whether the projections have biases; without one the tensors alone say so.
   let bias: String?
+  /// In families whose layers are mixtures of experts, some of them or all.
+  var mixture: Mixture?
   /// Without it the layer would not be gated, or not be all there is.
   var condition: Condition?
 
@@ -56,6 +58,8 @@ struct Family: Sendable {
     case feedForwardProjection(default: String)
     /// Written into the model's code.
     case fixed(String)
+    /// The clamped SwiGLU, its limit `swiglu_limit`.
+    case clamped
   }
 
   /// How the configuration says d_ff.
@@ -78,12 +82,22 @@ extension Family {
   private static func decoder(
     _ modelTypes: [String], layer: String = "layers.#.mlp", _ projections: Projections,
     activation: ActivationRule, dFF: WidthRule = .member("intermediate_size"), bias: String? = nil,
-    condition: Condition? = nil
+    mixture: Mixture? = nil, condition: Condition? = nil
   ) -> Family {
     Family(
       modelTypes: modelTypes, stacks: [Stack(template: layer, counts: ["num_hidden_layers"])], roots: decoderRoots,
       projections: [projections], activation: activation, dModel: "hidden_size", dFF: dFF, bias: bias,
-      condition: condition)
+      mixture: mixture, condition: condition)
+  }
+
+  private static let plainProjections = Projections.separate(gate: "gate_proj", up: "up_proj", down: "down_proj")
+  /// As transformers 5 names all experts together.
+  private static let stackedExperts = Experts.stacked(both: "experts.gate_up_proj", down: "experts.down_proj")
+
+  private static func qwenMixture(shared: Shared? = nil) -> Mixture {
+    Mixture(
+      router: "gate", experts: [.separate(plainProjections), stackedExperts], shared: shared,
+      routing: .softmaxByConfiguration, count: "num_experts", dFF: "moe_intermediate_size", hasSparseStep: true)
   }
 
   /// Every family that is served.
@@ -134,6 +148,41 @@ extension Family {
         member: "num_local_experts", value: .integer(0),
         otherwise: "its layers are mixtures of experts; a dense layer is needed")),
 
+    // Published under the first names; transformers 5 has the second ones.
+    decoder(
+      ["mixtral"], layer: "layers.#.block_sparse_moe", plainProjections, activation: .hiddenActivation(default: "silu"),
+      mixture: Mixture(
+        router: "gate", experts: [.separate(.separate(gate: "w1", up: "w3", down: "w2"))],
+        routing: .softmaxRenormalised, count: "num_local_experts", dFF: "intermediate_size")),
+    decoder(
+      ["mixtral"], plainProjections, activation: .hiddenActivation(default: "silu"),
+      mixture: Mixture(
+        router: "gate", experts: [stackedExperts], routing: .softmaxRenormalised, count: "num_local_experts",
+        dFF: "intermediate_size")),
+
+    decoder(
+      ["qwen2_moe"], plainProjections, activation: .hiddenActivation(default: "silu"),
+      mixture: qwenMixture(
+        shared: Shared(
+          name: "shared_expert", gate: "shared_expert_gate", dFF: .member("shared_expert_intermediate_size")))),
+    decoder(
+      ["qwen3_moe"], plainProjections, activation: .hiddenActivation(default: "silu"), mixture: qwenMixture()),
+
+    decoder(
+      ["deepseek_v3"], plainProjections, activation: .hiddenActivation(default: "silu"),
+      mixture: Mixture(
+        router: "gate", correction: "gate.e_score_correction_bias",
+        experts: [.separate(plainProjections), stackedExperts],
+        shared: Shared(name: "shared_experts", dFF: .timesRouted("n_shared_experts")), routing: .sigmoidGroups,
+        count: "n_routed_experts", dFF: "moe_intermediate_size", firstDense: "first_k_dense_replace")),
+
+    decoder(
+      ["gpt_oss"], plainProjections, activation: .clamped,
+      mixture: Mixture(
+        router: "router",
+        experts: [.interleavedTransposed(both: "experts.gate_up_proj", down: "experts.down_proj")],
+        routing: .softmaxOfChosen, count: "num_local_experts", dFF: "intermediate_size")),
+
     // As the authors published it, and as transformers did; the activation is in the code, whatever hidden_act says.
     Family(
       modelTypes: ["dinov2", "dinov2_with_registers"],
@@ -163,20 +212,22 @@ extension Family {
     ),
     (
       [
-        "mixtral", "qwen2_moe", "qwen3_moe", "deepseek_v2", "deepseek_v3", "gpt_oss", "dbrx", "granitemoe",
-        "granitemoeshared", "jetmoe", "lfm2_moe",
-      ], "its layers are mixtures of experts; a dense layer is needed"
+        "deepseek_v2", "dbrx", "granitemoe", "granitemoeshared", "jetmoe", "lfm2_moe",
+      ], "its layers are mixtures of experts of a kind that is not served"
     ),
     (["bitnet"], "its layers have a norm before the down projection"),
   ]
 
-  static var knownModelTypes: [String] { table.flatMap(\.modelTypes) }
+  static var knownModelTypes: [String] {
+    table.flatMap(\.modelTypes).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
 
-  /// The row of a model type.
-  static func serving(_ modelType: String) throws(CheckpointError) -> Family? {
+  /// The row of a model type; of two, for names before and after a change, the first whose layers are there.
+  static func serving(_ modelType: String, names: some Collection<String>) throws(CheckpointError) -> Family? {
     if let row = refused.first(where: { $0.modelTypes.contains(modelType) }) {
       throw .refusedFamily(modelType: modelType, reason: row.reason)
     }
-    return table.first { $0.modelTypes.contains(modelType) }
+    let rows = table.filter { $0.modelTypes.contains(modelType) }
+    return rows.first { $0.hasLayers(among: names) } ?? rows.first
   }
 }

@@ -9,11 +9,14 @@ struct FamilyModel {
   private let family: Family
   private let gate: Gate
   private let expectation: LayerExpectation
+  private let mixture: MixtureExpectation?
   private let files: WeightFiles
 
   /// - Throws: ``CheckpointError``: an unknown, refused or ungated family, an unknown activation, no layers.
   init(_ configuration: ModelConfiguration, _ files: WeightFiles) throws(CheckpointError) {
-    guard let modelType = configuration.modelType, let family = try Family.serving(modelType) else {
+    guard let modelType = configuration.modelType,
+      let family = try Family.serving(modelType, names: files.tensors.keys)
+    else {
       throw .unknownFamily(
         modelType: configuration.modelType, tensors: Array(files.tensors.keys.sorted().prefix(4)))
     }
@@ -22,15 +25,22 @@ struct FamilyModel {
     self.family = family
     self.files = files
     gate = try family.activation.gate(modelType, configuration)
-    expectation = try family.expectation(configuration)
+    let expectation = try family.expectation(configuration)
+    self.expectation = expectation
+    mixture = try family.mixture.map { mixture throws(CheckpointError) in
+      try MixtureExpectation(mixture, dense: expectation, configuration)
+    }
     let census = try LayerCensus(family, modelType: modelType, configuration, names: files.tensors.keys)
     prefixes = census.prefixes
-    notes = census.notes
+    notes = try census.notes + family.disagreements(configuration, census.prefixes, files)
   }
 
   /// - Parameter index: the layer's place among those that are loaded.
   func layer(_ prefix: String, index: Int) throws(CheckpointError) -> LayerSource {
     var assembly = LayerAssembly(tensors: files.tensors, prefix: prefix, expectation: expectation)
+    if let mixture, assembly.holds(mixture.mixture) {
+      return try assembly.mixture(mixture, gate: gate, index: index)
+    }
     let projections = family.projections.first { files.tensors["\(prefix)\($0.first).weight"] != nil }
     return try assembly.layer(projections ?? family.projections[0], gate: gate, index: index)
   }
@@ -55,6 +65,12 @@ extension Family.ActivationRule {
     switch self {
     case .fixed(let fixed):
       name = fixed
+    case .clamped:
+      guard let limit = try configuration.number("swiglu_limit") else { return .swigluClamped }
+      guard let gate = Gate.swigluClamped.setting(.limit, to: Float(limit)) else {
+        throw .unsupportedActivation(family: modelType, found: "swiglu_limit \(limit)")
+      }
+      return gate
     case .hiddenActivation(let standard, let renamed):
       if let activation = try configuration.string("hidden_activation") {
         name = activation

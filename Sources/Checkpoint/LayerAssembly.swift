@@ -14,14 +14,14 @@ struct LayerExpectation {
 /// Gathers one layer's tensors: each is looked up by its name, checked against the sizes that are known so far, and
 /// becomes a view of its mapping.
 struct LayerAssembly {
-  private enum Size {
+  enum Size {
     case exactly(Int)
     case any(String)
   }
 
-  private let tensors: [String: WeightFiles.StoredTensor]
-  private let prefix: String
-  private let expectation: LayerExpectation
+  let tensors: [String: WeightFiles.StoredTensor]
+  private(set) var prefix: String
+  private var expectation: LayerExpectation
   private var types: [WeightType] = []
   private var bytes = 0
   private var files: [MappedFile] = []
@@ -48,6 +48,35 @@ struct LayerAssembly {
   mutating func layer(
     _ projections: Family.Projections, gate: Gate, index: Int
   ) throws(CheckpointError) -> LayerSource {
+    let weights = try weights(projections, gate: gate)
+    return source(
+      .layer(weights), index: index, dModel: weights.gateProj.columns, dFF: weights.gateProj.rows,
+      rule: projections.rule(gate, hasDown: weights.downProj != nil))
+  }
+
+  /// What has been gathered, as a layer of the checkpoint.
+  func source(_ weights: BlockWeights, index: Int, dModel: Int, dFF: Int, rule: String) -> LayerSource {
+    LayerSource(
+      name: prefix.isEmpty ? LayerSource.bareName : String(prefix.dropLast()), index: index, weights: weights,
+      dModel: dModel, dFF: dFF, storedType: types.map(\.rawValue).joined(separator: "+"), storedBytes: bytes,
+      rule: rule, files: files)
+  }
+
+  /// Gathers a part of the layer, whose names go on with `name` and of which something else is expected.
+  mutating func below<Part>(
+    _ name: String, expecting partExpectation: LayerExpectation,
+    _ gather: (inout LayerAssembly) throws(CheckpointError) -> Part
+  ) throws(CheckpointError) -> Part {
+    let (outerPrefix, outerExpectation) = (prefix, expectation)
+    defer { (prefix, expectation) = (outerPrefix, outerExpectation) }
+    (prefix, expectation) = (prefix + name, partExpectation)
+    return try gather(&self)
+  }
+
+  /// The weights of the layer at the prefix; what ``layer(_:gate:index:)`` says of it goes here too.
+  mutating func weights(
+    _ projections: Family.Projections, gate: Gate
+  ) throws(CheckpointError) -> LayerWeights {
     let isBare = prefix.isEmpty
     var weights: LayerWeights
     switch projections {
@@ -82,25 +111,22 @@ struct LayerAssembly {
     weights.downBias = try weights.downProj.flatMap { (projection) throws(CheckpointError) in
       try bias(down, count: projection.rows)
     }
-    return LayerSource(
-      name: isBare ? LayerSource.bareName : String(prefix.dropLast()), index: index, weights: weights,
-      dModel: dModel, dFF: dFF, storedType: types.map(\.rawValue).joined(separator: "+"), storedBytes: bytes,
-      rule: projections.rule(gate, hasDown: weights.downProj != nil), files: files)
+    return weights
   }
 
   // MARK: One tensor
 
-  private func weight(_ name: String) -> String { "\(prefix)\(name).weight" }
+  func weight(_ name: String) -> String { "\(prefix)\(name).weight" }
   private func biasName(_ name: String) -> String { "\(prefix)\(name).bias" }
 
-  private mutating func matrix(
+  mutating func matrix(
     _ name: String, _ rows: Size, _ columns: Size
   ) throws(CheckpointError) -> MatrixView {
     let (base, type, shape) = try tensor(weight(name), [rows, columns])
     return MatrixView(base: base, type: type, rows: shape[0], columns: shape[1])
   }
 
-  private mutating func bias(_ name: String, count: Int) throws(CheckpointError) -> VectorView? {
+  mutating func bias(_ name: String, count: Int) throws(CheckpointError) -> VectorView? {
     let name = biasName(name)
     if let stored = tensors[name] {
       if let (member, value) = expectation.bias, !value {
@@ -109,11 +135,16 @@ struct LayerAssembly {
     } else if expectation.bias?.value != true {
       return nil
     }
+    return try vector(name, count: count)
+  }
+
+  /// - Parameter name: whole, with the prefix.
+  mutating func vector(_ name: String, count: Int) throws(CheckpointError) -> VectorView {
     let (base, type, _) = try tensor(name, [.exactly(count)])
     return VectorView(base: base, type: type, count: count)
   }
 
-  private mutating func tensor(
+  mutating func tensor(
     _ name: String, _ sizes: [Size]
   ) throws(CheckpointError) -> (base: UnsafeRawPointer, type: WeightType, shape: [Int]) {
     guard let stored = tensors[name] else {

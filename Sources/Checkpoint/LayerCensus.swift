@@ -56,7 +56,7 @@ struct LayerCensus {
   /// The first tensor of the first layer, as an example of what would be needed.
   private static func example(_ family: Family) -> String {
     let prefix = LayerTemplate(family.roots[0] + family.stacks[0].template).prefix(0)
-    return "\(prefix)\(family.projections[0].first).weight"
+    return "\(prefix)\(family.mixture?.router ?? family.projections[0].first).weight"
   }
 
   /// Names that could be meant: those with the template's last part in them, or else the first of all.
@@ -64,6 +64,18 @@ struct LayerCensus {
     let part = family.stacks[0].template.split(separator: ".").last.map(String.init) ?? ""
     let close = names.filter { $0.split(separator: ".").contains { $0 == part } }
     return Array((close.isEmpty ? Array(names) : close).sorted().prefix(4))
+  }
+}
+
+extension Family {
+  /// Whether some of the names are of one of the family's layers.
+  func hasLayers(among names: some Collection<String>) -> Bool {
+    roots.contains { root in
+      stacks.contains { stack in
+        let template = LayerTemplate(root + stack.template)
+        return names.contains { template.number($0) != nil }
+      }
+    }
   }
 }
 

@@ -19,6 +19,7 @@ struct ModelConfiguration {
     case integer(Int)
     case number(Double)
     case boolean(Bool)
+    case integers([Int])
     case other(JSONKind)
 
     var kind: JSONKind {
@@ -26,6 +27,7 @@ struct ModelConfiguration {
       case .string: .string
       case .integer, .number: .number
       case .boolean: .boolean
+      case .integers: .array
       case .other(let kind): kind
       }
     }
@@ -74,12 +76,26 @@ struct ModelConfiguration {
       case .boolean: members[name] = .boolean(try reader.readBool())
       case .number: members[name] = try number(&reader)
       case .null: try reader.readNull()
-      case .object, .array:
+      case .array: members[name] = try array(&reader)
+      case .object:
         members[name] = .other(kind)
         try reader.skipValue()
       }
     }
     return members
+  }
+
+  /// An array of integers; any other is only skipped.
+  private static func array(_ reader: inout JSONReader) throws(JSONError) -> Value {
+    var integers: [Int]? = []
+    try reader.readArray { (reader, _) throws(JSONError) in
+      guard try reader.peek() == .number else {
+        integers = nil
+        return try reader.skipValue()
+      }
+      if case .integer(let value) = try number(&reader) { integers?.append(value) } else { integers = nil }
+    }
+    return integers.map(Value.integers) ?? .other(.array)
   }
 
   private static func number(_ reader: inout JSONReader) throws(JSONError) -> Value {
@@ -105,6 +121,12 @@ struct ModelConfiguration {
     guard let value = members[name] else { return nil }
     guard case .boolean(let boolean) = value else { throw mismatch(name, .boolean, value) }
     return boolean
+  }
+
+  func integers(_ name: String) throws(CheckpointError) -> [Int]? {
+    guard let value = members[name] else { return nil }
+    guard case .integers(let integers) = value else { throw mismatch(name, .array, value) }
+    return integers
   }
 
   func number(_ name: String) throws(CheckpointError) -> Double? {

@@ -33,10 +33,8 @@ package final class MixtureLayer: Sendable {
 
   /// Multiply–adds of one routed row.
   package var multiplyAddsOfRow: Int {
-    func ofRow(_ layer: FeedForwardLayer) -> Int {
-      layer.dFF * (2 * layer.dIn + (layer.hasDownProjection ? layer.dOut : 0))
-    }
-    return experts.count * dIn + topK * ofRow(experts[0]) + (shared.map(ofRow) ?? 0)
+    experts.count * dIn + topK * Block.layer(experts[0]).multiplyAddsOfRow
+      + (shared.map { Block.layer($0).multiplyAddsOfRow } ?? 0)
   }
 
   /// Rows whose routes are found together. An expert's weights are read once for all of them.

@@ -34,6 +34,10 @@ enum APIError: Error {
   case inputWidth(found: Shape, expected: Int)
   /// More rows than the server computes for one request with this layer.
   case tooManyRows(found: Int, limit: Int)
+  /// The layer, or the way in which it is computed, has no such inner values.
+  case activationAbsent(Activation, isMixture: Bool)
+  /// The given experts do not go with the input or with the layer.
+  case experts(GivenExperts.Flaw)
   case nonFinite(tensor: String, index: [Int])
 
   // The server's condition.

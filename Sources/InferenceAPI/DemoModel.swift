@@ -26,7 +26,7 @@ package enum DemoModel {
     for gate in Gate.all {
       do {
         let layer = try layer(gate, kernels)
-        layers.append(ServedLayer(name: gate.wireName, storedType: WeightType.f32.rawValue, layer: layer))
+        layers.append(ServedLayer(name: gate.wireName, storedType: WeightType.f32.rawValue, block: .layer(layer)))
       } catch {
         throw .layer(model: name, layer: gate.wireName, error)
       }

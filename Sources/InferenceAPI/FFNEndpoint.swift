@@ -29,7 +29,8 @@ extension InferenceAPI {
       let timing = RequestTiming(read: call.readTime, decode: submitted - started, queue: waited)
       let withdraw = try inference.submit(
         ForwardRequest(
-          subject: subject.layer, input: request.input.tensor, activations: request.activations,
+          subject: subject.layer, input: request.input.tensor, experts: request.experts,
+          activations: request.activations,
           deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 }),
         id: call.id
       ) { [self] result in
@@ -84,30 +85,42 @@ struct FFNSubject: Sendable {
   let label: LayerLabel?
   let gate: Gate
   let dIn: Int
-  let dFF: Int
   let dOut: Int
-  let hasDownProjection: Bool
+  let widths: ActivationWidths
+  private let multiplyAddsOfRow: Int
 
-  init(_ layer: FeedForwardLayer, label: LayerLabel) {
-    self.layer = .packed(layer)
+  init(_ block: Block, label: LayerLabel) {
+    self.layer = .packed(block)
     self.label = label
-    (gate, dIn, dFF, dOut) = (layer.gate, layer.dIn, layer.dFF, layer.dOut)
-    hasDownProjection = layer.hasDownProjection
+    (gate, dIn, dOut) = (block.gate, block.dIn, block.dOut)
+    widths = ActivationWidths(block)
+    multiplyAddsOfRow = block.multiplyAddsOfRow
   }
 
   init(_ layer: GivenLayer) {
     self.layer = .given(layer)
     label = nil
-    (gate, dIn, dFF, dOut) = (layer.gate, layer.dIn, layer.dFF, layer.dOut)
-    hasDownProjection = layer.hasDownProjection
+    (gate, dIn, dOut) = (layer.gate, layer.dIn, layer.dOut)
+    widths = ActivationWidths(dFF: layer.dFF)
+    multiplyAddsOfRow = layer.dFF * (2 * layer.dIn + (layer.hasDownProjection ? layer.dOut : 0))
   }
 
   /// Checks what neither the body nor the layer can say alone.
   ///
-  /// - Throws: `.inputWidth`, `.tooManyRows`.
+  /// - Throws: `.inputWidth`, `.tooManyRows`, `.activationAbsent`, `.experts`.
   func check(_ request: FFNRequest, _ configuration: APIConfiguration) throws(APIError) {
     let shape = request.input.tensor.shape
     guard shape.last == dIn else { throw .inputWidth(found: shape, expected: dIn) }
+    for activation in Activation.allCases where request.activations.contains(activation) {
+      // Experts that the request chose have passed no router.
+      guard widths[activation] > 0, request.experts == nil else {
+        throw .activationAbsent(activation, isMixture: widths.isMixture)
+      }
+    }
+    if let experts = request.experts {
+      guard case .packed(.mixture(let mixture)) = layer else { throw .experts(.noMixture) }
+      try experts.check(mixture, input: shape)
+    }
     let limit = rowsLimit(request.activations, configuration)
     if shape.leading > limit { throw .tooManyRows(found: shape.leading, limit: limit) }
   }
@@ -116,10 +129,10 @@ struct FFNSubject: Sendable {
   /// layer that comes with its request has any shape.
   private func rowsLimit(_ activations: ActivationSet, _ configuration: APIConfiguration) -> Int {
     let elements = configuration.resultElementsLimit
-    let byReply = elements / (dOut + activations.count * dFF)
+    let byReply = elements / (dOut + widths.total(of: activations))
     // The engine holds the hidden rows of one chunk.
-    let byWorkspace = elements / dFF < Workspace.chunkRows ? elements / dFF : .max
-    let byTime = configuration.multiplyAddsLimit / (dFF * (2 * dIn + (hasDownProjection ? dOut : 0)))
+    let byWorkspace = elements / widths.hidden < Workspace.chunkRows ? elements / widths.hidden : .max
+    let byTime = configuration.multiplyAddsLimit / multiplyAddsOfRow
     return min(byReply, byWorkspace, byTime)
   }
 }
@@ -133,7 +146,7 @@ extension ModelCatalog {
     case .served(let name, let reference):
       let model = try self.model(name)
       let served = try model.layer(reference)
-      return FFNSubject(served.layer, label: LayerLabel(model: model.name, layer: served.name))
+      return FFNSubject(served.block, label: LayerLabel(model: model.name, layer: served.name))
     }
   }
 

@@ -50,7 +50,11 @@ struct FFNReply: Sendable {
         writer.object { writer in
           for (name, tensor) in result.activations {
             writer.member(name.rawValue)
-            writer.tensor(tensor, encoding: request.encoding, datatype: datatype)
+            if name == .expertIndices {
+              writer.integers(tensor)
+            } else {
+              writer.tensor(tensor, encoding: request.encoding, datatype: datatype)
+            }
           }
         }
       }
@@ -68,6 +72,25 @@ struct FFNReply: Sendable {
   /// A guess at the reply's length: a number has nine digits, a sign, a point and a comma, and an exponent where it is
   /// rare.
   var likelyBytes: Int { 512 + elements * (request.encoding == .base64 ? 6 : 12) }
+}
+
+extension JSONWriter {
+  /// Prints a tensor of whole numbers as nested arrays of integers, whatever the form of those beside it: no datatype of
+  /// theirs holds every index.
+  mutating func integers(_ tensor: Tensor) {
+    let floats = tensor.floats
+    nest(floats[...], tensor.shape.dims[...])
+  }
+
+  private mutating func nest(_ values: ArraySlice<Float>, _ dims: ArraySlice<Int>) {
+    guard let size = dims.first else { return integer(Int(values[values.startIndex])) }
+    let step = values.count / size
+    array { writer in
+      for start in stride(from: values.startIndex, to: values.endIndex, by: step) {
+        writer.nest(values[start..<start + step], dims.dropFirst())
+      }
+    }
+  }
 }
 
 extension Shape {

@@ -12,6 +12,8 @@ struct FFNRequest: Sendable {
 
   let subject: Subject
   let input: WireTensor
+  /// Who computes a row of a mixture, where the request says it in the router's place.
+  let experts: GivenExperts?
   let activations: ActivationSet
   /// The form of the output; the input's where the request does not say.
   let encoding: TensorEncoding
@@ -41,6 +43,24 @@ enum Activation: String, Sendable, CaseIterable {
   case up
   /// What goes into `down_proj`: `[…, dFF]`.
   case hidden
+  /// A mixture's router before softmax or sigmoid: `[…, experts]`.
+  case routerLogits = "router_logits"
+  /// The experts that the router chose, the best first: `[…, topK]`.
+  case expertIndices = "expert_indices"
+  /// What weights them: `[…, topK]`.
+  case expertWeights = "expert_weights"
+
+  /// The place in `allCases`.
+  var place: Int {
+    switch self {
+    case .gate: 0
+    case .up: 1
+    case .hidden: 2
+    case .routerLogits: 3
+    case .expertIndices: 4
+    case .expertWeights: 5
+    }
+  }
 }
 
 struct ActivationSet: OptionSet, Sendable {
@@ -51,16 +71,10 @@ struct ActivationSet: OptionSet, Sendable {
   }
 
   init(_ activation: Activation) {
-    switch activation {
-    case .gate: rawValue = 1
-    case .up: rawValue = 2
-    case .hidden: rawValue = 4
-    }
+    rawValue = 1 << activation.place
   }
 
   func contains(_ activation: Activation) -> Bool { contains(ActivationSet(activation)) }
-
-  var count: Int { rawValue.nonzeroBitCount }
 }
 
 extension FFNRequest {
@@ -95,6 +109,7 @@ struct FFNMembers {
   private var model: String?
   private var layer: LayerReference?
   private var input: WireTensor?
+  private var experts: GivenExperts?
   private var activations: ActivationSet = []
   private var encoding: TensorEncoding?
   private var timeoutMilliseconds: Int?
@@ -116,6 +131,8 @@ struct FFNMembers {
       case "model": model = try reader.readString()
       case "layer": layer = try Self.readLayer(&reader)
       case "input": input = try reader.readTensor(limit: TensorLimits(maxElements: limits.inputElements))
+      case "experts":
+        experts = try GivenExperts(reading: &reader, limits: TensorLimits(maxElements: limits.inputElements))
       case "activations": activations = try Self.readActivations(&reader)
       case "encoding": encoding = try reader.readWord(TensorEncoding.init(rawValue:))
       case "timeout_ms": timeoutMilliseconds = try reader.readInt(in: 1...FFNRequest.timeoutLimitMilliseconds)
@@ -164,7 +181,8 @@ struct FFNMembers {
   func resolved() throws(APIError) -> FFNRequest {
     guard let input else { throw .missingMember("input") }
     return FFNRequest(
-      subject: try subject(), input: input, activations: activations, encoding: encoding ?? input.encoding,
+      subject: try subject(), input: input, experts: experts, activations: activations,
+      encoding: encoding ?? input.encoding,
       timeoutMilliseconds: timeoutMilliseconds, id: id)
   }
 
@@ -176,6 +194,7 @@ struct FFNMembers {
     }
     if model != nil { throw .memberExcludesWeights("model") }
     if layer != nil { throw .memberExcludesWeights("layer") }
+    if experts != nil { throw .memberExcludesWeights("experts") }
     guard var gate = variant else { throw .missingMember("variant") }
     for (parameter, value) in parameters {
       guard let changed = gate.setting(parameter, to: value) else { throw .gateParameter(parameter, of: gate) }

@@ -6,13 +6,15 @@ internal import TensorCoding
 /// A forward pass that a request asks for: everything about it has been checked.
 struct ForwardRequest: Sendable {
   enum Subject: Sendable {
-    case packed(FeedForwardLayer)
+    case packed(Block)
     case given(GivenLayer)
   }
 
   let subject: Subject
   /// `[…, dIn]`
   let input: Tensor
+  /// Only with a packed mixture.
+  let experts: GivenExperts?
   let activations: ActivationSet
   /// A reading of the monotonic clock; from then on the pass is not begun.
   let deadline: Nanoseconds?
@@ -24,7 +26,7 @@ struct ForwardRequest: Sendable {
 struct ForwardResult: Sendable {
   /// `[…, dOut]`, with the leading dimensions of the input.
   let output: Tensor
-  /// `[…, dFF]` each, for those that were asked for, in the order of ``Activation``.
+  /// For those that were asked for, in the order of ``Activation``.
   let activations: [(name: Activation, tensor: Tensor)]
   /// Time in the line.
   let queue: Nanoseconds
@@ -35,12 +37,13 @@ struct ForwardResult: Sendable {
 
 /// The worker pool with what each worker computes in.
 ///
-/// Requests for one packed layer are joined; a layer that came with its request is packed and computed by itself. The
+/// Requests for one packed layer or mixture are joined; a layer that came with its request is packed and computed by itself. The
 /// bits of a row do not depend on what it was joined with: that is the engine's promise, and rows are only copied here.
 final class Inference: Sendable {
   /// What may share a batch.
   enum Key: Hashable, Sendable {
-    case layer(ObjectIdentifier)
+    /// A packed layer or mixture; for rows that bring their experts, with how many of them each brings.
+    case block(ObjectIdentifier, choices: Int?)
     /// A request with weights of its own, by its id.
     case alone(RequestID)
   }
@@ -54,12 +57,12 @@ final class Inference: Sendable {
     let completion: @Sendable (Result<ForwardResult, APIError>) -> Void
 
     init(
-      _ request: ForwardRequest, dFF: Int, dOut: Int,
+      _ request: ForwardRequest, widths: ActivationWidths, dOut: Int,
       completion: @escaping @Sendable (Result<ForwardResult, APIError>) -> Void
     ) {
       self.request = request
       output = FloatStorage(capacity: request.rows * dOut)
-      activations = ActivationStorage(request.activations, elements: request.rows * dFF)
+      activations = ActivationStorage(request.activations, rows: request.rows, widths: widths)
       self.completion = completion
     }
   }
@@ -119,45 +122,21 @@ final class Inference: Sendable {
     completion: @escaping @Sendable (Result<ForwardResult, APIError>) -> Void
   ) throws(APIError) -> @Sendable () -> Void {
     let key: Key
-    let dFF: Int
+    let widths: ActivationWidths
     let dOut: Int
     switch request.subject {
-    case .packed(let layer): (key, dFF, dOut) = (.layer(ObjectIdentifier(layer)), layer.dFF, layer.dOut)
-    case .given(let layer): (key, dFF, dOut) = (.alone(id), layer.dFF, layer.dOut)
+    case .packed(let block):
+      key = .block(block.identity, choices: request.experts?.choices)
+      (widths, dOut) = (ActivationWidths(block), block.dOut)
+    case .given(let layer):
+      (key, widths, dOut) = (.alone(id), ActivationWidths(dFF: layer.dFF), layer.dOut)
     }
-    let entry = Entry(request, dFF: dFF, dOut: dOut, completion: completion)
+    let entry = Entry(request, widths: widths, dOut: dOut, completion: completion)
     do {
       let ticket = try pool.submit(entry, key: key, rows: request.rows, deadline: request.deadline)
       return { [pool] in pool.cancel(ticket) }
     } catch {
       throw .admission(error)
     }
-  }
-}
-
-/// Memory for the activations that somebody asked for: `[rows, dFF]` each.
-struct ActivationStorage: Sendable {
-  let gate: FloatStorage?
-  let up: FloatStorage?
-  let hidden: FloatStorage?
-
-  init(_ activations: ActivationSet, elements: Int) {
-    gate = activations.contains(.gate) ? FloatStorage(capacity: elements) : nil
-    up = activations.contains(.up) ? FloatStorage(capacity: elements) : nil
-    hidden = activations.contains(.hidden) ? FloatStorage(capacity: elements) : nil
-  }
-
-  subscript(activation: Activation) -> FloatStorage? {
-    switch activation {
-    case .gate: gate
-    case .up: up
-    case .hidden: hidden
-    }
-  }
-
-  /// Where the engine writes.
-  var outputs: ActivationOutputs {
-    ActivationOutputs(
-      gate: gate?.mutableAddress, up: up?.mutableAddress, hidden: hidden?.mutableAddress)
   }
 }

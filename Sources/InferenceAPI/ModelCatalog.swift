@@ -51,16 +51,16 @@ package struct ServedModel: Sendable {
   package subscript(layer name: String) -> ServedLayer? { placeOfName[name].map { layers[$0] } }
 
   /// Bytes of the packed weights.
-  package var residentBytes: Int { layers.reduce(0) { $0 + $1.layer.residentBytes } }
+  package var residentBytes: Int { layers.reduce(0) { $0 + $1.block.residentBytes } }
 }
 
-/// A packed layer under its name.
+/// A packed layer or mixture under its name.
 package struct ServedLayer: Sendable {
   /// Its tensors' prefix without the last dot: `model.layers.0.mlp`.
   package let name: String
   /// The dtype of its tensors in the checkpoint, as safetensors writes it.
   package let storedType: String
-  package let layer: FeedForwardLayer
+  package let block: Block
 }
 
 /// Why there is no catalog.
@@ -70,6 +70,7 @@ package enum CatalogError: Error, Equatable {
   /// Empty, or with a slash.
   case invalidName(String)
   case layer(model: String, layer: String, LayerError)
+  case mixture(model: String, layer: String, MixtureError)
   /// A file was cut short after it was opened.
   case checkpoint(model: String, CheckpointError)
 }
@@ -81,6 +82,7 @@ extension CatalogError: CustomStringConvertible {
     case .duplicateModel(let name): "two models have the name \"\(name)\""
     case .invalidName(let name): "\"\(name)\" cannot be a model's name: a name is not empty and holds no slash"
     case .layer(let model, let layer, let error): "model \"\(model)\", layer \"\(layer)\": \(error)"
+    case .mixture(let model, let layer, let error): "model \"\(model)\", layer \"\(layer)\": \(error)"
     case .checkpoint(let model, let error): "model \"\(model)\": \(error)"
     }
   }

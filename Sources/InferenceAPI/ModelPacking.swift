@@ -14,7 +14,7 @@ extension ServedModel {
   /// Packs every layer of an opened checkpoint; its mapping is not needed afterwards.
   ///
   /// - Parameter progress: called before the first layer and after each one; bytes are those of the checkpoint.
-  /// - Throws: `.layer` where a layer's tensors do not fit each other or there is no memory for them, `.checkpoint`
+  /// - Throws: `.layer` or `.mixture` where a layer's tensors do not fit each other or there is no memory for them, `.checkpoint`
   ///   where a file has been cut short since it was opened.
   package init(
     packing checkpoint: Checkpoint, as name: String, kernels: Kernels, progress: (PackingProgress) -> Void = { _ in }
@@ -31,12 +31,18 @@ extension ServedModel {
     report()
     for source in checkpoint.layers {
       do { try source.confirmFiles() } catch { throw .checkpoint(model: name, error) }
-      do {
-        let layer = try FeedForwardLayer(source.weights, kernels: kernels)
-        packed.append(ServedLayer(name: source.name, storedType: source.storedType, layer: layer))
-      } catch {
-        throw .layer(model: name, layer: source.name, error)
+      let block: Block
+      switch source.weights {
+      case .layer(let weights):
+        do { block = .layer(try FeedForwardLayer(weights, kernels: kernels)) } catch {
+          throw .layer(model: name, layer: source.name, error)
+        }
+      case .mixture(let weights):
+        do { block = .mixture(try MixtureLayer(weights, kernels: kernels)) } catch {
+          throw .mixture(model: name, layer: source.name, error)
+        }
       }
+      packed.append(ServedLayer(name: source.name, storedType: source.storedType, block: block))
       packedBytes += source.storedBytes
       report()
     }

@@ -41,9 +41,9 @@ extension JSONWriter {
   }
 
   /// `d_model` is what a row of the input has, `d_out` what a row of the output has: equal wherever a layer stands in a
-  /// Transformer; `d_ff` where it has no down projection.
+  /// Transformer; `d_ff` where it has no down projection. In a mixture `d_ff` is each routed expert's.
   private mutating func layer(_ served: ServedLayer, index: Int) {
-    let layer = served.layer
+    let layer = served.block
     object { writer in
       writer.string(served.name, as: "name")
       writer.integer(index, as: "index")
@@ -55,6 +55,12 @@ extension JSONWriter {
       writer.integer(layer.dIn, as: "d_model")
       writer.integer(layer.dFF, as: "d_ff")
       writer.integer(layer.dOut, as: "d_out")
+      if case .mixture(let mixture) = layer {
+        writer.integer(mixture.experts.count, as: "experts")
+        writer.integer(mixture.topK, as: "top_k")
+        writer.member("shared")
+        writer.bool(mixture.shared != nil)
+      }
       writer.string(served.storedType, as: "dtype")
       writer.integer(layer.residentBytes, as: "bytes")
     }

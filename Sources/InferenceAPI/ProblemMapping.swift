@@ -72,6 +72,15 @@ extension Problem {
         type: .invalidValue,
         detail: "The input has \(found) rows; with this layer one request may have \(limit).",
         location: .pointer("/input"))
+    case .activationAbsent(let activation, let isMixture):
+      self.init(
+        type: .conflictingMember,
+        detail: isMixture
+          ? "A mixture of experts has no \(activation.rawValue) here: ask for what its own router finds."
+          : "The layer is no mixture of experts and has no \(activation.rawValue).",
+        location: .pointer("/activations"))
+    case .experts(let flaw):
+      self.init(flaw)
     case .nonFinite(let tensor, let index):
       self.init(
         type: .nonFiniteOutput, detail: "\(tensor)\(index) is not finite; JSON has no such number.",
@@ -153,6 +162,39 @@ extension Problem {
         location: .pointer("/weights/" + tensor.rawValue))
     case .outOfMemory:
       self.init(type: .internalError, detail: nil)
+    }
+  }
+
+  private init(_ flaw: GivenExperts.Flaw) {
+    switch flaw {
+    case .noMixture:
+      self.init(
+        type: .conflictingMember, detail: "The layer is no mixture of experts.", location: .pointer("/experts"))
+    case .shape(let member, let found, let expected):
+      self.init(
+        type: .shapeMismatch,
+        detail: "\(member.rawValue) has the shape \(found), expected \(expected).",
+        location: .pointer("/experts/" + member.rawValue))
+    case .tooManyChoices(let found, let experts):
+      self.init(
+        type: .shapeMismatch, detail: "A row names \(found) experts; the layer has \(experts).",
+        location: .pointer("/experts/indices"))
+    case .rounded:
+      self.init(
+        type: .invalidValue, detail: "Indices are FP32: other datatypes would round them.",
+        location: .pointer("/experts/indices/datatype"))
+    case .index(let pointer, let experts):
+      self.init(
+        type: .invalidValue, detail: "An expert's index is an integer from 0 to \(experts - 1).",
+        location: .pointer("/experts/indices" + pointer))
+    case .repeated(let pointer):
+      self.init(
+        type: .invalidValue, detail: "The row names the expert twice.",
+        location: .pointer("/experts/indices" + pointer))
+    case .negativeWeight(let pointer):
+      self.init(
+        type: .invalidValue, detail: "An expert's weight is not negative.",
+        location: .pointer("/experts/weights" + pointer))
     }
   }
 

@@ -9,7 +9,8 @@ internal import TensorCoding
 final class WorkerDesk: @unchecked Sendable {
   private let kernels: Kernels
   private let workspace = Workspace()
-  /// `[rows, dIn]`, `[rows, dOut]` and `[rows, dFF]` for each activation that somebody wants, of a joined batch.
+  /// `[rows, dIn]`, `[rows, dOut]`, what a row brings of experts and each activation that somebody wants, of a joined
+  /// batch.
   private var joined = FloatStorage(capacity: 0)
 
   init(kernels: Kernels) {
@@ -22,15 +23,15 @@ final class WorkerDesk: @unchecked Sendable {
     let first = batch.entries[0].payload
     do {
       switch first.request.subject {
-      case .packed(let layer):
+      case .packed(let block):
         if batch.entries.count == 1 {
-          forward(layer, first, workspace)
+          forward(block, first, workspace)
         } else {
-          forward(layer, batch)
+          forward(block, batch)
         }
       case .given(let given):
         // Its own workspace: a layer of any shape leaves nothing behind.
-        forward(try given.packed(kernels: kernels), first, Workspace())
+        forward(.layer(try given.packed(kernels: kernels)), first, Workspace())
       }
     } catch {
       for entry in batch.entries { entry.payload.completion(.failure(.weights(error))) }
@@ -47,55 +48,92 @@ final class WorkerDesk: @unchecked Sendable {
   }
 
   /// One request, from its own memory into its own memory.
-  private func forward(_ layer: FeedForwardLayer, _ entry: Inference.Entry, _ workspace: Workspace) {
-    layer.forward(
-      input: entry.request.input.storage.baseAddress, rows: entry.request.rows, output: entry.output.mutableAddress,
-      activations: entry.activations.outputs, workspace: workspace)
+  private func forward(_ block: Block, _ entry: Inference.Entry, _ workspace: Workspace) {
+    Rows(
+      input: entry.request.input.storage.baseAddress, count: entry.request.rows,
+      experts: entry.request.experts.map {
+        ($0.indices.storage.baseAddress, $0.weights.storage.baseAddress, $0.choices)
+      }, output: entry.output.mutableAddress, activations: entry.activations.planes
+    ).pass(through: block, workspace)
   }
 
   /// Several requests: their rows are laid side by side, computed in one pass, and copied back to where they belong.
-  private func forward(_ layer: FeedForwardLayer, _ batch: Batch<Inference.Key, Inference.Entry>) {
+  private func forward(_ block: Block, _ batch: Batch<Inference.Key, Inference.Entry>) {
     let wanted = batch.entries.reduce(into: ActivationSet()) { $0.formUnion($1.payload.request.activations) }
-    reserve(batch.rows * (layer.dIn + layer.dOut + wanted.count * layer.dFF))
-    let input = joined.mutableAddress
-    let output = input + batch.rows * layer.dIn
-    var free = output + batch.rows * layer.dOut
-    func plane(_ activation: Activation) -> UnsafeMutablePointer<Float>? {
-      guard wanted.contains(activation) else { return nil }
-      defer { free += batch.rows * layer.dFF }
+    let widths = ActivationWidths(block)
+    let choices = batch.entries[0].payload.request.experts?.choices
+    reserve(batch.rows * (block.dIn + block.dOut + 2 * (choices ?? 0) + widths.total(of: wanted)))
+    var free = joined.mutableAddress
+    func plane(_ width: Int) -> UnsafeMutablePointer<Float> {
+      defer { free += batch.rows * width }
       return free
     }
-    let planes = ActivationOutputs(gate: plane(.gate), up: plane(.up), hidden: plane(.hidden))
+    let input = plane(block.dIn)
+    let output = plane(block.dOut)
+    let experts = choices.map { (indices: plane($0), weights: plane($0), choices: $0) }
+    var planes = ActivationPlanes()
+    for activation in Activation.allCases where wanted.contains(activation) {
+      planes[activation] = plane(widths[activation])
+    }
 
     var row = 0
     for entry in batch.entries {
-      (input + row * layer.dIn).update(
-        from: entry.payload.request.input.storage.baseAddress, count: entry.rows * layer.dIn)
+      let request = entry.payload.request
+      Self.copy(request.input, to: input, row: row)
+      if let experts, let own = request.experts {
+        Self.copy(own.indices, to: experts.indices, row: row)
+        Self.copy(own.weights, to: experts.weights, row: row)
+      }
       row += entry.rows
     }
-    layer.forward(
-      input: input, rows: batch.rows, output: output, activations: planes, workspace: workspace)
+    Rows(
+      input: input, count: batch.rows, experts: experts.map { (UnsafePointer($0), UnsafePointer($1), $2) },
+      output: output, activations: planes
+    ).pass(through: block, workspace)
     row = 0
     for entry in batch.entries {
-      entry.payload.output.mutableAddress.update(from: output + row * layer.dOut, count: entry.rows * layer.dOut)
-      let own = entry.payload.activations.outputs
-      let range = row * layer.dFF..<(row + entry.rows) * layer.dFF
-      Self.copy(planes.gate, range, to: own.gate)
-      Self.copy(planes.up, range, to: own.up)
-      Self.copy(planes.hidden, range, to: own.hidden)
+      entry.payload.output.mutableAddress.update(from: output + row * block.dOut, count: entry.rows * block.dOut)
+      let own = entry.payload.activations.planes
+      for activation in Activation.allCases {
+        guard let source = planes[activation], let destination = own[activation] else { continue }
+        destination.update(from: source + row * widths[activation], count: entry.rows * widths[activation])
+      }
       row += entry.rows
     }
   }
 
-  private static func copy(
-    _ source: UnsafeMutablePointer<Float>?, _ range: Range<Int>, to destination: UnsafeMutablePointer<Float>?
-  ) {
-    guard let source, let destination else { return }
-    destination.update(from: source + range.lowerBound, count: range.count)
+  /// Copies a request's rows into the batch's, from `row` on.
+  private static func copy(_ tensor: Tensor, to batch: UnsafeMutablePointer<Float>, row: Int) {
+    (batch + row * tensor.shape.last).update(from: tensor.storage.baseAddress, count: tensor.shape.count)
   }
 
   private func reserve(_ floats: Int) {
     if joined.capacity < floats { joined = FloatStorage(capacity: floats) }
+  }
+}
+
+/// Addresses of one pass: rows in, rows out.
+private struct Rows {
+  let input: UnsafePointer<Float>
+  let count: Int
+  let experts: (indices: UnsafePointer<Float>, weights: UnsafePointer<Float>, choices: Int)?
+  let output: UnsafeMutablePointer<Float>
+  let activations: ActivationPlanes
+
+  func pass(through block: Block, _ workspace: Workspace) {
+    switch block {
+    case .layer(let layer):
+      layer.forward(
+        input: input, rows: count, output: output, activations: activations.ofLayer, workspace: workspace)
+    case .mixture(let mixture):
+      guard let experts else {
+        return mixture.forward(
+          input: input, rows: count, output: output, routes: activations.ofRouter, workspace: workspace)
+      }
+      mixture.forward(
+        input: input, rows: count, indices: experts.indices, weights: experts.weights, choices: experts.choices,
+        output: output, workspace: workspace)
+    }
   }
 }
 

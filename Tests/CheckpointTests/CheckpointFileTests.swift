@@ -34,14 +34,14 @@ import Testing
     #expect(checkpoint.rule == "down_proj(silu(gate_proj x) · up_proj x)")
     let layer = try #require(checkpoint.layers.first)
     #expect((layer.name, layer.index, layer.dModel, layer.dFF) == ("ffn", 0, 2, 3))
-    #expect(layer.weights.gate == .swiglu)
+    #expect(layer.dense?.gate == .swiglu)
   }
 
   @Test(arguments: Gate.all)
   func bareFileNamesItsVariant(gate: Gate) throws {
     let directory = try bare(Self.projections, metadata: ["variant": gate.wireName])
     let checkpoint = try directory.open(Self.file)
-    #expect(checkpoint.layers[0].weights.gate == gate)
+    #expect(checkpoint.layers[0].dense?.gate == gate)
     #expect(checkpoint.notes.isEmpty)
   }
 
@@ -52,7 +52,7 @@ import Testing
   ])
   func bareFileGivesParameters(metadata: [String: String], gate: Gate) throws {
     let directory = try bare(Self.projections, metadata: metadata)
-    #expect(try directory.open(Self.file).layers[0].weights.gate == gate)
+    #expect(try directory.open(Self.file).layers[0].dense?.gate == gate)
   }
 
   @Test(arguments: [
@@ -81,15 +81,15 @@ import Testing
       metadata: ["variant": "glu"])
     let checkpoint = try directory.open(Self.file)
     let layer = checkpoint.layers[0]
-    #expect(layer.weights.downProj == nil)
-    #expect(layer.weights.upBias?.floats == [1, 2, 3])
-    #expect(layer.weights.gateBias == nil)
+    #expect(layer.dense?.downProj == nil)
+    #expect(layer.dense?.upBias?.floats == [1, 2, 3])
+    #expect(layer.dense?.gateBias == nil)
     #expect(layer.rule == "up_proj x · sigmoid(gate_proj x)")
   }
 
   @Test func bareFileMayPutOutAnotherWidth() throws {
     let directory = try bare(Array(Self.projections[..<2]) + [TensorFixture("down_proj.weight", [5, 3])])
-    #expect(try directory.open(Self.file).layers[0].weights.downProj?.rows == 5)
+    #expect(try directory.open(Self.file).layers[0].dense?.downProj?.rows == 5)
   }
 
   @Test func bareFileWithABiasAndNoProjection() throws {
@@ -187,7 +187,7 @@ import Testing
     try FileManager.default.removeItem(atPath: directory["model.safetensors"])
     try directory.write("model.safetensors", [1])
     try layer.confirmFiles()
-    #expect(layer.weights.gateProj.floats == [Float](repeating: 1, count: 6))
+    #expect(layer.dense?.gateProj.floats == [Float](repeating: 1, count: 6))
   }
 
   // MARK: Shards

@@ -88,7 +88,7 @@ import Testing
     #expect(layer.storedType == "F32")
     #expect(layer.storedBytes == expected.weights.reduce(0) { $0 + $1.data.count })
     #expect(layer.rule == golden.rule)
-    let weights = layer.weights
+    let weights = try #require(layer.dense)
     #expect(weights.gate == golden.gate)
     func stored(_ place: Int, _ suffix: String) throws -> [Float] {
       try expected.floats("\(golden.layer).\(golden.projections[place]).\(suffix)")
@@ -132,8 +132,8 @@ import Testing
     #expect(layer.storedBytes == 160 * 64 * (2 + 2 + 4))
     let gate = try golden.floats("model.layers.0.mlp.gate_proj.weight")
     let rounded = gate.map { dtype == "F16" ? Float(Float16($0)) : Float(bitPattern: $0.bitPattern & 0xFFFF_0000) }
-    #expect(layer.weights.gateProj.floats == rounded)
-    #expect(layer.weights.downProj?.floats == (try golden.floats("model.layers.0.mlp.down_proj.weight")))
+    #expect(layer.dense?.gateProj.floats == rounded)
+    #expect(layer.dense?.downProj?.floats == (try golden.floats("model.layers.0.mlp.down_proj.weight")))
   }
 
   /// The engine computes from the views what the reference computed from the file.
@@ -143,7 +143,7 @@ import Testing
     let directory = try ModelDirectory(config: golden.configuration, expected.weights)
     let source = try #require(try directory.open().layers.first)
     try source.confirmFiles()
-    let layer = try FeedForwardLayer(source.weights)
+    let layer = try FeedForwardLayer(try #require(source.dense))
     let input = try expected.floats("input")
     let rows = input.count / layer.dIn
     var output = [Float](repeating: .nan, count: rows * layer.dOut)

@@ -24,10 +24,10 @@ struct MakeCheckpointTests {
     let layer = try #require(checkpoint.layers.first)
     #expect(checkpoint.family == "llama" && checkpoint.notes.isEmpty)
     #expect((layer.dModel, layer.dFF, layer.storedType) == (2048, 4, "F32"))
-    #expect(layer.weights.gate == .swiglu)
-    #expect(Array(layer.weights.gateProj.floats[..<4]) == Self.gate)
-    #expect(Array(layer.weights.upProj.floats[..<4]) == Self.up)
-    #expect(try #require(layer.weights.downProj).floats[..<4].map { $0 / 32 } == Self.down)
+    #expect(layer.dense?.gate == .swiglu)
+    #expect(Array(try #require(layer.dense).gateProj.floats[..<4]) == Self.gate)
+    #expect(Array(try #require(layer.dense).upProj.floats[..<4]) == Self.up)
+    #expect(try #require(layer.dense?.downProj).floats[..<4].map { $0 / 32 } == Self.down)
   }
 
   @Test(arguments: ["F32", "F16", "BF16"])
@@ -42,7 +42,7 @@ struct MakeCheckpointTests {
     }
     let checkpoint = try one.open()
     #expect(checkpoint.layers.map(\.name) == (0..<3).map { "model.layers.\($0).mlp" })
-    #expect(checkpoint.layers.allSatisfy { $0.storedType == dtype && $0.weights.downBias?.count == 65 })
+    #expect(checkpoint.layers.allSatisfy { $0.storedType == dtype && $0.dense?.downBias?.count == 65 })
   }
 }
 

@@ -56,6 +56,15 @@ struct Golden {
     for (name, entry) in header where name != "__metadata__" {
       let shape = try #require(entry["shape"] as? [Int])
       let offsets = try #require(entry["data_offsets"] as? [Int])
+      if entry["dtype"] as? String == "I64" {
+        let integers = data.withUnsafeBytes { bytes in
+          stride(from: offsets[0], to: offsets[1], by: 8).map {
+            Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 + length + $0, as: Int64.self))
+          }
+        }
+        tensors[name] = Values(shape: shape, floats: integers.map(Float.init))
+        continue
+      }
       try #require(entry["dtype"] as? String == "F32")
       let floats = data.withUnsafeBytes { bytes in
         stride(from: offsets[0], to: offsets[1], by: 4).map {

@@ -62,7 +62,7 @@ extension CheckpointError {
     case .tooLarge, .shrunk, .noConfiguration, .safetensors, .malformedJSON, .missingMember, .duplicateMember,
       .shardOutsideDirectory, .tensorNotInShard, .refusedFamily, .unknownFamily, .unsupportedActivation,
       .unknownVariant, .variantParameter, .noLayers, .ambiguousLayers, .missingTensor, .misshapenTensor,
-      .unsupportedElementType, .contradiction:
+      .unsupportedElementType, .contradiction, .mixture:
       StartError.refusedData
     }
   }
@@ -74,6 +74,8 @@ extension CatalogError {
     case .noModels, .duplicateModel, .invalidName: StartError.wrongUsage
     case .layer(_, _, .outOfMemory): StartError.systemError
     case .layer: StartError.refusedData
+    case .mixture(_, _, .layer(_, .outOfMemory)): StartError.systemError
+    case .mixture: StartError.refusedData
     case .checkpoint(_, let error): error.exitCode
     }
   }

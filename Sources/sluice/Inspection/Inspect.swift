@@ -39,11 +39,23 @@ struct Inspect: ParsableCommand {
 }
 
 extension LayerSource {
+  /// A mixture shows its first expert; all of them have these shapes.
   fileprivate var cells: [String] {
+    switch weights {
+    case .layer(let weights): cells(weights)
+    case .mixture(let mixture): cells(mixture.experts[0], of: mixture)
+    }
+  }
+
+  private func cells(_ weights: LayerWeights, of mixture: MixtureWeights? = nil) -> [String] {
     let gate = weights.gate
     // Parameters are said where they are not the ones that the name alone stands for.
     let parameters = gate == Gate(wireName: gate.wireName) ? [] : gate.parameters
-    let variant = [gate.wireName] + parameters.map { "\($0.name.rawValue)=\($0.value)" }
+    var variant = [gate.wireName] + parameters.map { "\($0.name.rawValue)=\($0.value)" }
+    if let mixture {
+      variant += ["experts=\(mixture.experts.count)", "top_k=\(mixture.topK)"]
+      if mixture.shared != nil { variant.append("shared") }
+    }
     let biases = [("gate", weights.gateBias), ("up", weights.upBias), ("down", weights.downBias)]
       .filter { $0.1 != nil }.map(\.0)
     return [
