@@ -15,6 +15,12 @@ typedef __bf16 vpairs __attribute__((ext_vector_type(32)));
 
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
+INLINE void store_elements(uint16_t *y, vfloat x) {
+  typedef uint16_t vhalves __attribute__((ext_vector_type(LANES), aligned(2)));
+  typedef uint32_t vwords __attribute__((ext_vector_type(LANES)));
+  *(vhalves *)y = __builtin_convertvector(__builtin_bit_cast(vwords, x) >> 16, vhalves);
+}
+
 // sum + x·w, pair by pair; subnormals count as zero.
 INLINE vfloat dot_add(vint x, vint w, vfloat sum) {
   return __builtin_ia32_dpbf16ps_512(sum, __builtin_bit_cast(vpairs, x), __builtin_bit_cast(vpairs, w));
@@ -43,6 +49,26 @@ INLINE void dot_tile(
       store(total, first ? sums[r][v] : load(total) + sums[r][v]);
     }
   }
+}
+
+// totals[p][32] (+)= Σ_k x[k]·w[p][k][32] for one row and two panels, one block after the other: twice the chains, which
+// the third-level cache would outrun otherwise.
+static void dot_two_panels(
+    const uint16_t *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead,
+    size_t ahead_step) {
+  const uint32_t *pairs = (const uint32_t *)x, *second = w + ffn_ceil_div(terms, 2) * FFN_PANEL_COLUMNS;
+  vfloat sums[4];
+  UNROLLED for (int v = 0; v < 4; v++) sums[v] = splat(0.0f);
+  for (size_t j = 0; 2 * j < terms; j++, w += FFN_PANEL_COLUMNS, second += FFN_PANEL_COLUMNS) {
+    UNROLLED for (int line = 0; line < 4; line++) __builtin_prefetch(ahead + line * 64, 0, 2); // memory as one stream
+    ahead += 2 * ahead_step;
+    vint input = (vint)(int32_t)pairs[j];
+    UNROLLED for (int v = 0; v < 4; v++) {
+      const uint32_t *words = (v < 2 ? w : second) + v % 2 * LANES;
+      sums[v] = dot_add(input, __builtin_bit_cast(vint, load((const float *)words)), sums[v]);
+    }
+  }
+  UNROLLED for (int v = 0; v < 4; v++) store(totals + v * LANES, first ? sums[v] : load(totals + v * LANES) + sums[v]);
 }
 
 #define TILE(ROWS)                                                                                                     \

@@ -10,6 +10,8 @@ typedef float row_element;
 
 #include "Tile.h"
 
+INLINE void store_elements(float *y, vfloat x) { store(y, x); }
+
 // Weight of term k and output c in a packed block.
 static float weight(enum ffn_type type, const uint32_t *w, size_t k, size_t c) {
   if (type == FFN_F32) return __builtin_bit_cast(float, w[k * FFN_PANEL_COLUMNS + c]);

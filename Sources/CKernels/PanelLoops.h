@@ -5,6 +5,7 @@
 //
 //   f32_tiles, bf16_tiles   for panels of that type: tiles[rows - 1] takes `rows` rows; or NULL
 //   bf16_two_panels         one row and two panels of bf16 weights, one after the other; or NULL
+//   store_elements(y, x)    a vector of values, exact in row elements, into a row block
 
 #include "Tile.h"
 
@@ -65,25 +66,19 @@ INLINE void store_columns(float *y, const float *values, size_t count) {
   }
 }
 
-// Stores 16 values that are exact in a row element.
-INLINE void store_row_elements(row_element *y, const float *values) {
-  for (size_t c = 0; c < FFN_PAIR_COLUMNS; c++) {
-    y[c] = _Generic(*y, float: values[c], default: __builtin_bit_cast(uint32_t, values[c]) >> 16);
-  }
-}
-
 // Row-major x [rows, terms] in row blocks, rounded to bf16.
 static void block_rows_rounding(const float *x, size_t rows, size_t terms, void *blocks) {
   row_element *y = blocks;
   for (size_t first = 0; first < terms; first += FFN_BLOCK_TERMS) {
     size_t length = smaller(terms - first, FFN_BLOCK_TERMS);
     for (size_t r = 0; r < rows; r++, y += FFN_BLOCK_STRIDE) {
-      for (size_t k = 0; k < length; k += FFN_PAIR_COLUMNS) {
-        float values[FFN_PAIR_COLUMNS] = {0}; // an odd last term is paired with a zero
-        store_columns(values, x + r * terms + first + k, smaller(length - k, FFN_PAIR_COLUMNS));
-        for (size_t i = 0; i < FFN_PAIR_COLUMNS; i += LANES) store(values + i, round_to_bf16(load(values + i)));
-        store_row_elements(y + k, values);
-      }
+      const float *source = x + r * terms + first;
+      size_t k = 0;
+      for (; k + LANES <= length; k += LANES) store_elements(y + k, round_to_bf16(load(source + k)));
+      if (k == length) continue;
+      float rest[LANES] = {0}; // an odd last term is paired with a zero
+      for (size_t i = k; i < length; i++) rest[i - k] = source[i];
+      store_elements(y + k, round_to_bf16(load(rest)));
     }
   }
 }
@@ -105,9 +100,10 @@ static void finish_pair_panel(const struct ffn_gate_up *job, size_t panel, float
       if (job->a) store(totals + c, a);
       if (job->b) store(totals + FFN_PAIR_COLUMNS + c, b);
       vfloat value = apply_gate(&job->gate, a, b);
-      store(hidden + c, job->rounds_hidden ? round_to_bf16(value) : value);
+      if (job->rounds_hidden) value = round_to_bf16(value);
+      if (blocks) store_elements(blocks + row * FFN_BLOCK_STRIDE + c, value);
+      if (job->hidden) store(hidden + c, value);
     }
-    if (blocks) store_row_elements(blocks + row * FFN_BLOCK_STRIDE, hidden);
     if (job->hidden) store_columns(job->hidden + row * columns + first, hidden, count);
     if (job->a) store_columns(job->a + row * columns + first, totals, count);
     if (job->b) store_columns(job->b + row * columns + first, totals + FFN_PAIR_COLUMNS, count);

@@ -13,6 +13,8 @@ typedef float row_element;
 
 #include "Tile.h"
 
+INLINE void store_elements(float *y, vfloat x) { store(y, x); }
+
 enum { PANEL_VECTORS = FFN_PANEL_COLUMNS / LANES };
 
 #define UNROLLED _Pragma("clang loop unroll(full)")
