@@ -1,0 +1,37 @@
+"""What the benchmarks that put load on a server have in common: a run of wrk, and the server's processor time."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+
+def needs_wrk() -> None:
+    if not shutil.which("wrk"):
+        sys.exit("wrk is missing: apt-get install wrk")
+
+
+def microseconds(text: str) -> float:
+    number, unit = re.fullmatch(r"([0-9.]+)(us|ms|s|m)", text).groups()
+    return float(number) * {"us": 1, "ms": 1e3, "s": 1e6, "m": 6e7}[unit]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process so far, its own and the system's for it."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(url: str, connections: int, seconds: int, script: str, environment: dict[str, str]) -> dict[str, float]:
+    """One run of wrk: requests, requests a second, and the median and 99th percentile of the latency in µs."""
+    command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "-s", script, url]
+    text = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    if re.search(r"Non-2xx|Socket errors", text):
+        sys.exit(f"wrk: not every answer was a success:\n{text}")
+    found = {"requests": float(re.search(r"(\d+) requests in", text).group(1)),
+             "rate": float(re.search(r"Requests/sec:\s+([0-9.]+)", text).group(1))}
+    for percentile in ("50%", "99%"):
+        found[percentile] = microseconds(re.search(rf"{percentile}\s+(\S+)", text).group(1))
+    return found
