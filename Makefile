@@ -37,6 +37,7 @@ bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	.build/release/sluice-benchmarks codec
 	.build/release/sluice-benchmarks engine
 	.build/release/sluice-benchmarks http1
+	scripts/bench-http
 	scripts/bench-requests
 
 fuzz: ## Every fuzz target for FUZZ_SECONDS.
