@@ -78,17 +78,25 @@ INLINE vfloat hyperbolic_tangent(vfloat x) {
   return __builtin_elementwise_copysign(choose(a < splat(0.625f), below, above), x);
 }
 
-// Φ(x) = (1 + erf(x/√2))/2, from the lower tail on both sides: Φ(−t) = e^(−t²/2)·M(t), t = |x|, with Mills' ratio
-// M(t) = P(q)/(t + 7/2), q = (t − 7/2)/(t + 7/2) (minimax, 2⁻²⁷). t²/2 is carried in two parts.
-INLINE vfloat normal_distribution(vfloat x) {
+// e^(−t²/2), 0 ≤ t ≤ 14.5, with t²/2 carried in two parts.
+INLINE vfloat bell(vfloat t) {
+  vfloat half = splat(-0.5f) * t, exponent = half * t;
+  return exp_nonpositive(exponent, multiply_add(half, t, -exponent));
+}
+
+// Mills' ratio M(t) = Φ(−t)·e^(t²/2), 0 ≤ t ≤ 14.5: P(q)/(t + 7/2), q = (t − 7/2)/(t + 7/2) (minimax, 2⁻²⁷).
+INLINE vfloat mills_ratio(vfloat t) {
   static const float c[] = {0x1.7d241ap-1f,  -0x1.219150p-1f, 0x1.42fec8p-2f,  -0x1.db5a6ep-4f, 0x1.1d2fa4p-6f,
                             0x1.a98866p-8f,  -0x1.a031b6p-9f, -0x1.037e18p-11f, 0x1.ba63eep-12f, 0x1.d0428ap-14f};
+  vfloat reciprocal = splat(1.0f) / (t + splat(3.5f));
+  return polynomial((t - splat(3.5f)) * reciprocal, c, 10) * reciprocal;
+}
+
+// Φ(x) = (1 + erf(x/√2))/2, from the lower tail on both sides: Φ(−t) = e^(−t²/2)·M(t), t = |x|.
+INLINE vfloat normal_distribution(vfloat x) {
   vfloat t = magnitude(x);
   t = choose(t > splat(14.5f), splat(14.5f), t); // Φ(−14.5) rounds to 0
-  vfloat reciprocal = splat(1.0f) / (t + splat(3.5f));
-  vfloat q = (t - splat(3.5f)) * reciprocal;
-  vfloat half = splat(-0.5f) * t, exponent = half * t;
-  vfloat tail = exp_nonpositive(exponent, multiply_add(half, t, -exponent)) * (polynomial(q, c, 10) * reciprocal);
+  vfloat tail = bell(t) * mills_ratio(t);
   return choose(x < splat(0.0f), tail, splat(1.0f) - tail);
 }
 

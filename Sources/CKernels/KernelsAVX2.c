@@ -22,7 +22,7 @@ static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile_1, bf16_tile_2, b
 #pragma clang attribute pop
 
 const struct ffn_kernels ffn_kernels_avx2 = {
-    "avx2", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, multiply_adds,
-    multiply_adds, read_floats};
+    "avx2", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, gate_derivatives,
+    multiply_adds, multiply_adds, read_floats};
 
 #endif

@@ -26,12 +26,12 @@ static tile_function *const bf16_tiles[TILE_ROWS] = {
 #pragma clang attribute pop
 
 const struct ffn_kernels ffn_kernels_avx512 = {
-    "avx512", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, multiply_adds,
-    multiply_adds, read_floats};
+    "avx512", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, gate_derivatives,
+    multiply_adds, multiply_adds, read_floats};
 
 // The same with bf16 pairs multiplied in hardware.
 const struct ffn_kernels ffn_kernels_avx512_bf16 = {
     "avx512_bf16", {block_rows, gate_up, project}, {ffn_bf16_block_rows, ffn_bf16_gate_up, ffn_bf16_project}, gate,
-    multiply_adds, ffn_bf16_multiply_adds, read_floats};
+    gate_derivatives, multiply_adds, ffn_bf16_multiply_adds, read_floats};
 
 #endif

@@ -18,7 +18,7 @@ static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile_1, bf16_tile_2, b
 #include "Yardsticks.h"
 
 const struct ffn_kernels ffn_kernels_neon = {
-    "neon", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, multiply_adds,
-    multiply_adds, read_floats};
+    "neon", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, gate_derivatives,
+    multiply_adds, multiply_adds, read_floats};
 
 #endif

@@ -50,5 +50,5 @@ static tile_function *const bf16_two_panels = 0;
 #include "Yardsticks.h"
 
 const struct ffn_kernels ffn_kernels_scalar = {
-    "scalar", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, multiply_adds,
-    multiply_adds, read_floats};
+    "scalar", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, gate_derivatives,
+    multiply_adds, multiply_adds, read_floats};

@@ -21,6 +21,8 @@ enum APIError: Error {
   case memberNeedsWeights(String)
   /// A member that names a loaded layer beside weights.
   case memberExcludesWeights(String)
+  /// Two members of which a request has one.
+  case memberExcludes(String, other: String)
   /// The gate's formula has no such parameter, or the parameter cannot have that value.
   case gateParameter(GateParameter, of: Gate)
   case missingWeights(LayerTensor)
@@ -38,6 +40,14 @@ enum APIError: Error {
   case activationAbsent(Activation, isMixture: Bool)
   /// The given experts do not go with the input or with the layer.
   case experts(GivenExperts.Flaw)
+  /// The operands of a gate have two shapes.
+  case operandShapes(a: Shape, b: Shape)
+  /// The input has no such dimension to be split.
+  case splitDimension(Int, of: Shape)
+  /// The dimension has no halves.
+  case oddSplit(Int, of: Shape)
+  /// More elements than one reply holds results for.
+  case tooManyElements(member: String, found: Int, limit: Int)
   case nonFinite(tensor: String, index: [Int])
 
   // The server's condition.

@@ -59,22 +59,7 @@ extension InferenceAPI {
     timing.compute = reply.result.compute
     timing.batchRows = reply.result.batchRows
     timing.batchRequests = reply.result.batchRequests
-    do {
-      try reply.checkFinite()
-    } catch {
-      return call.fail(error, timing: timing)
-    }
-    if reply.elements <= configuration.inlineReplyElements {
-      call.answerOnIOQueue { [timing] in reply.response(timing, receivedAt: call.receivedAt) }
-      return
-    }
-    inference.run(bytes: reply.likelyBytes) { [timing] waited in
-      if call.isOver { return }
-      var timing = timing
-      timing.queue += waited
-      let (response, finalTiming) = reply.response(timing, receivedAt: call.receivedAt)
-      call.answer(response, timing: finalTiming)
-    }
+    answer(call, reply, timing)
   }
 }
 

@@ -1,77 +1,41 @@
-internal import Batching
 internal import FeedForward
-internal import HTTP1
 internal import TensorCoding
 
 /// The answer of `POST /v1/ffn`, before it is printed.
-struct FFNReply: Sendable {
+struct FFNReply: ComputedReply {
   let request: FFNRequest
   let subject: FFNSubject
   let result: ForwardResult
 
-  /// Numbers to print.
-  var elements: Int { result.activations.reduce(result.output.shape.count) { $0 + $1.tensor.shape.count } }
-
-  /// What base64 elements are rounded to: the input's datatype. Numbers in JSON are float32.
-  private var datatype: Datatype { request.encoding == .base64 ? request.input.datatype : .fp32 }
-
-  /// Looks for a number that JSON, or the reply's datatype, cannot hold: first in the output, then in the activations.
-  ///
-  /// - Throws: `.nonFinite` with the index of the first one.
-  func checkFinite() throws(APIError) {
-    try check(result.output, named: "output")
-    for (name, tensor) in result.activations { try check(tensor, named: name.rawValue) }
+  var tensors: [(name: String, tensor: Tensor)] {
+    [(name: "output", tensor: result.output)] + result.activations.map { (name: $0.name.rawValue, tensor: $0.tensor) }
   }
 
-  private func check(_ tensor: Tensor, named name: String) throws(APIError) {
-    if let place = tensor.firstNonFinite(as: datatype) {
-      throw .nonFinite(tensor: name, index: tensor.shape.index(of: place))
+  var encoding: TensorEncoding { request.encoding }
+  var datatype: Datatype { request.input.datatype }
+
+  func write(to writer: inout JSONWriter) {
+    if let id = request.id { writer.string(id, as: "id") }
+    if let label = subject.label {
+      writer.string(label.model, as: "model")
+      writer.string(label.layer, as: "layer")
     }
-  }
-
-  /// Prints the reply and completes its timing; the timing is printed last, so that it knows how long the rest took.
-  ///
-  /// - Parameter timing: all but `encode` and `total`.
-  func response(_ timing: RequestTiming, receivedAt: Nanoseconds) -> (Response, RequestTiming) {
-    let started = MonotonicClock.now()
-    var timing = timing
-    var writer = JSONWriter(reserving: likelyBytes)
-    writer.object { writer in
-      if let id = request.id { writer.string(id, as: "id") }
-      if let label = subject.label {
-        writer.string(label.model, as: "model")
-        writer.string(label.layer, as: "layer")
-      }
-      writer.string(subject.gate.wireName, as: "variant")
-      writer.member("output")
-      writer.tensor(result.output, encoding: request.encoding, datatype: datatype)
-      if !request.activations.isEmpty {
-        writer.member("activations")
-        writer.object { writer in
-          for (name, tensor) in result.activations {
+    writer.string(subject.gate.wireName, as: "variant")
+    write(result.output, as: "output", to: &writer)
+    if !request.activations.isEmpty {
+      writer.member("activations")
+      writer.object { writer in
+        for (name, tensor) in result.activations {
+          if name == .expertIndices {
             writer.member(name.rawValue)
-            if name == .expertIndices {
-              writer.integers(tensor)
-            } else {
-              writer.tensor(tensor, encoding: request.encoding, datatype: datatype)
-            }
+            writer.integers(tensor)
+          } else {
+            write(tensor, as: name.rawValue, to: &writer)
           }
         }
       }
-      let now = MonotonicClock.now()
-      timing.encode = now - started
-      timing.total = now - receivedAt
-      writer.member("timing")
-      writer.timing(timing)
     }
-    var response = Response.json(writer)
-    response.fields.append(.serverTiming, timing.serverTiming)
-    return (response, timing)
   }
-
-  /// A guess at the reply's length: a number has nine digits, a sign, a point and a comma, and an exponent where it is
-  /// rare.
-  var likelyBytes: Int { 512 + elements * (request.encoding == .base64 ? 6 : 12) }
 }
 
 extension JSONWriter {
@@ -90,18 +54,5 @@ extension JSONWriter {
         writer.nest(values[start..<start + step], dims.dropFirst())
       }
     }
-  }
-}
-
-extension Shape {
-  /// The index in each dimension of the row-major element `place`.
-  fileprivate func index(of place: Int) -> [Int] {
-    var rest = place
-    var index: [Int] = []
-    for size in dims.reversed() {
-      index.append(rest % size)
-      rest /= size
-    }
-    return index.reversed()
   }
 }

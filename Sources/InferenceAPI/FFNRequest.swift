@@ -206,7 +206,7 @@ struct FFNMembers {
 
 extension JSONReader {
   /// A string that is one word of a closed vocabulary.
-  fileprivate mutating func readWord<Word>(_ word: (String) -> Word?) throws(JSONError) -> Word {
+  mutating func readWord<Word>(_ word: (String) -> Word?) throws(JSONError) -> Word {
     let text = try readString()
     guard let value = word(text) else { throw .here(.unknownWord(text)) }
     return value

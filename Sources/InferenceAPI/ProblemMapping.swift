@@ -37,6 +37,8 @@ extension Problem {
         location: .pointer("/" + name))
     case .memberExcludesWeights(let name):
       self.init(.mismatch(pointer: "/" + name, .conflictingMember("weights")))
+    case .memberExcludes(let name, let other):
+      self.init(.mismatch(pointer: "/" + name, .conflictingMember(other)))
     case .gateParameter(let parameter, let gate):
       let known = gate.parameters.contains { $0.name == parameter }
       self.init(
@@ -81,6 +83,24 @@ extension Problem {
         location: .pointer("/activations"))
     case .experts(let flaw):
       self.init(flaw)
+    case .operandShapes(let a, let b):
+      self.init(
+        type: .shapeMismatch, detail: "The shape of b is \(b), that of a is \(a); they have to be the same.",
+        location: .pointer("/b"))
+    case .splitDimension(let dim, let shape):
+      self.init(
+        type: .invalidValue,
+        detail: "The input's shape is \(shape): dim may be from \(-shape.rank) to \(shape.rank - 1), found \(dim).",
+        location: .pointer("/dim"))
+    case .oddSplit(let dim, let shape):
+      self.init(
+        type: .shapeMismatch,
+        detail: "The input's shape is \(shape): its dimension \(dim) is odd and has no halves.",
+        location: .pointer("/input"))
+    case .tooManyElements(let member, let found, let limit):
+      self.init(
+        type: .invalidValue, detail: "\(member) has \(found) elements; one request may have \(limit).",
+        location: .pointer("/" + member))
     case .nonFinite(let tensor, let index):
       self.init(
         type: .nonFiniteOutput, detail: "\(tensor)\(index) is not finite; JSON has no such number.",

@@ -33,6 +33,7 @@ struct RouteTable: Sendable {
 
   static let standard = RouteTable(routes: [
     Route(.post, "/v1/ffn", content: .json) { $0.computeFFN($1) },
+    Route(.post, "/v1/glu", content: .json) { $0.computeGate($1) },
     Route(.get, "/v1/models") { $0.listModels($1) },
     Route(.get, "/v1/models/{model}") { $0.describeModel($1) },
     Route(.get, "/livez") { $0.answerLive($1) },

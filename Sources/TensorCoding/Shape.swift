@@ -49,11 +49,14 @@ package struct Shape: Sendable, Equatable {
   package var dims: [Int] { (0..<rank).map { sizes[$0] } }
 
   /// The same leading dimensions with another innermost one: an output's shape beside its input's.
-  package func replacingLast(with size: Int) -> Shape {
+  package func replacingLast(with size: Int) -> Shape { replacing(axis: rank - 1, with: size) }
+
+  /// The same shape with another size of one dimension.
+  package func replacing(axis: Int, with size: Int) -> Shape {
     precondition(size >= 1)
     var shape = self
-    shape.sizes[rank - 1] = size
-    shape.count = leading * size
+    shape.sizes[axis] = size
+    shape.count = count / self[axis] * size
     return shape
   }
 

@@ -52,6 +52,8 @@ struct Harness {
 
   func ffn(_ json: String) async -> Answer { await send(Self.post("/v1/ffn", json)) }
 
+  func glu(_ json: String) async -> Answer { await send(Self.post("/v1/glu", json)) }
+
   static func post(_ path: String, _ body: String, contentType: String? = "application/json") -> String {
     let type = contentType.map { "Content-Type: \($0)\r\n" } ?? ""
     return "POST \(path) HTTP/1.1\r\nHost: localhost\r\n\(type)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
@@ -168,6 +170,8 @@ struct Answer {
   var output: [Float] { Self.floats(json["output"]) }
 
   func activation(_ name: String) -> [Float] { Self.floats((json["activations"] as? [String: Any])?[name]) }
+
+  func derivative(_ name: String) -> [Float] { Self.floats((json["derivative"] as? [String: Any])?[name]) }
 
   /// The body without its timing, which differs from one time to the next.
   var untimed: String { text.components(separatedBy: ",\"timing\":")[0] }

@@ -42,7 +42,7 @@ import Testing
     for slug in described { #expect(Self.file.contains("`\(slug)`"), "\(slug)") }
   }
 
-  /// The examples of POST /v1/ffn by name: a request, then its reply.
+  /// The examples of POST /v1/ffn and POST /v1/glu by name: a request, then its reply.
   static let examples: [String: [String]] = {
     var examples: [String: [String]] = [:]
     var name = ""
@@ -54,11 +54,14 @@ import Testing
     return examples
   }()
 
-  @Test(arguments: ["readme", "minimal", "flat", "base64", "weights"])
-  func exampleGetsItsReply(_ name: String) async throws {
+  @Test(arguments: [
+    ("readme", "/v1/ffn"), ("minimal", "/v1/ffn"), ("flat", "/v1/ffn"), ("base64", "/v1/ffn"), ("weights", "/v1/ffn"),
+    ("gate", "/v1/glu"), ("halves", "/v1/glu"), ("derivative", "/v1/glu"),
+  ])
+  func exampleGetsItsReply(_ name: String, _ path: String) async throws {
     let example = try #require(Self.examples[name])
     try #require(example.count == 2)
-    let answer = await (try Harness()).ffn(example[0])
+    let answer = await (try Harness()).send(Harness.post(path, example[0]))
     #expect(answer.status == 200)
     var expected = try #require(try JSONSerialization.jsonObject(with: Data(example[1].utf8)) as? [String: Any])
     var found = answer.json
@@ -70,14 +73,16 @@ import Testing
   }
 
   @Test(arguments: [
-    ("malformedJSON", #"{"input": [[0.5, NaN, 2.0, 1]]}"#), ("unknownMember", #"{"inputs": [[0.5, 1, 2.0, 1]]}"#),
-    ("shapeMismatch", #"{"input": [[0.5, -1.0, 2.0]]}"#),
-    ("nonFiniteOutput", #"{"input": [[1, 2, 3, 4], [1e30, 2e30, 1e30, 4e30]]}"#),
+    ("malformedJSON", "/v1/ffn", #"{"input": [[0.5, NaN, 2.0, 1]]}"#),
+    ("unknownMember", "/v1/ffn", #"{"inputs": [[0.5, 1, 2.0, 1]]}"#),
+    ("shapeMismatch", "/v1/ffn", #"{"input": [[0.5, -1.0, 2.0]]}"#),
+    ("nonFiniteOutput", "/v1/ffn", #"{"input": [[1, 2, 3, 4], [1e30, 2e30, 1e30, 4e30]]}"#),
+    ("oddSplit", "/v1/glu", #"{"variant": "glu", "input": [[1, 2, 3], [4, 5, 6]]}"#),
   ])
-  func problemIsTheDescribedOne(_ name: String, _ body: String) async throws {
+  func problemIsTheDescribedOne(_ name: String, _ path: String, _ body: String) async throws {
     let example = try #require(Self.examples[name]?.first)
     var expected = try #require(try JSONSerialization.jsonObject(with: Data(example.utf8)) as? [String: Any])
-    var found = (await (try Harness()).ffn(body)).json
+    var found = (await (try Harness()).send(Harness.post(path, body))).json
     expected["instance"] = nil
     found["instance"] = nil
     #expect(NSDictionary(dictionary: found) == NSDictionary(dictionary: expected))

@@ -35,7 +35,7 @@ enum {
   FFN_GROUP_PANELS = 4,
 };
 
-// Which formula joins a and b; the formulas stand in GateMath.h.
+// Which formula joins a and b; the formulas stand in GateMath.h, their derivatives in GateDerivatives.h.
 enum ffn_gate_kind {
   FFN_GLU,
   FFN_GTU,
@@ -119,6 +119,9 @@ struct ffn_kernels {
   struct ffn_arithmetic f32, bf16;
   // y[i] = gate(a[i], b[i]); y may be a or b.
   void (*gate)(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count);
+  // by_a[i] = ∂gate/∂a, by_b[i] = ∂gate/∂b at (a[i], b[i]); the results overlap neither each other nor the operands.
+  void (*gate_derivatives)(
+      const struct ffn_gate *gate, const float *a, const float *b, float *by_a, float *by_b, size_t count);
   // Yardsticks. Each multiply_adds starts from *sink and leaves a sum there; returns how many it did. read_floats reads
   // in order and returns what keeps the reads alive.
   uint64_t (*f32_multiply_adds)(size_t steps, float *sink);
