@@ -18,7 +18,7 @@ static inline const uint32_t *panel_block(const struct ffn_panels *panels, size_
 // totals[p][row][32] = x·wᵀ for panels first_panel + p of one group, p < count.
 //
 // Block by block; inside a block the rows are spread evenly over tiles of at most TILE_ROWS, so that no number of
-// rows leaves a thin last tile. While a panel's block is in use (it fits the first-level cache), its tiles fetch the
+// rows leaves a thin last tile. While a panel's block is in use, out of the nearest caches, its tiles fetch the
 // next one into the second level, each tile its share.
 static void sum_panels(
     const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, float *totals) {

@@ -9,9 +9,9 @@ package final class Workspace {
   /// Rows that one pass over a layer's weights serves at most; at 256 the weights' stream costs next to nothing.
   package static let chunkRows = 256
 
-  /// Row blocks of the input, `[blocks of dIn][rows][272]`.
+  /// Row blocks of the input, `[blocks of dIn][rows][528]`.
   private(set) var inputBlocks: AlignedFloats?
-  /// Row blocks of the hidden rows, `[blocks of dFF][rows][272]`.
+  /// Row blocks of the hidden rows, `[blocks of dFF][rows][528]`.
   private(set) var hiddenBlocks: AlignedFloats?
   /// Sums of the panels in work, `[4][rows][32]`.
   private(set) var totals: AlignedFloats?

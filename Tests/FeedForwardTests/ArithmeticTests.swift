@@ -54,15 +54,15 @@ import Testing
   @Test(arguments: kernels)
   func sameRowSameBitsInEveryBatch(_ name: String) throws {
     var random = SplitMix(seed: 77)
-    let dense = DenseLayer.random(.swiglu, dIn: 301, dFF: 70, dOut: 45, random: &random)
+    let dense = DenseLayer.random(.swiglu, dIn: 601, dFF: 70, dOut: 45, random: &random)
     let layer = try dense.packed(kernels: .named(name), arithmetic: .bf16)
     let available = 80
     let input = random.floats(available * layer.dIn, scale: 2)
-    let alone = (0..<available).map { layer.apply(to: Array(input[($0 * 301)..<(($0 + 1) * 301)])).output }
+    let alone = (0..<available).map { layer.apply(to: Array(input[($0 * 601)..<(($0 + 1) * 601)])).output }
     let workspace = Workspace()
     for rows in stride(from: 1, through: 70, by: name == "scalar" ? 11 : 1) {
       let first = random.number(in: 0...(available - rows))
-      let result = layer.apply(to: Array(input[(first * 301)..<((first + rows) * 301)]), workspace: workspace)
+      let result = layer.apply(to: Array(input[(first * 601)..<((first + rows) * 601)]), workspace: workspace)
       #expect(result.output == Array(alone[first..<(first + rows)].joined()), "\(rows) rows from \(first)")
     }
   }

@@ -12,15 +12,15 @@ import Testing
   }
 
   /// Sizes below, at, above and not at a multiple of what the kernels count in: 16 columns of a pair, 32 of a panel,
-  /// 128 of a group, 256 terms of a block.
+  /// 128 of a group, 512 terms of a block.
   static let shapes: [Shape] = [
     Shape(dIn: 1, dFF: 1, dOut: 1), Shape(dIn: 4, dFF: 8, dOut: 4), Shape(dIn: 3, dFF: 15, dOut: 31),
     Shape(dIn: 16, dFF: 16, dOut: 32), Shape(dIn: 17, dFF: 17, dOut: 33), Shape(dIn: 255, dFF: 64, dOut: 127),
-    Shape(dIn: 256, dFF: 65, dOut: 128), Shape(dIn: 257, dFF: 80, dOut: 129), Shape(dIn: 40, dFF: 256, dOut: 20),
-    Shape(dIn: 513, dFF: 257, dOut: 97), Shape(dIn: 30, dFF: 50, dOut: 0), Shape(dIn: 300, dFF: 129, dOut: 0),
+    Shape(dIn: 512, dFF: 65, dOut: 128), Shape(dIn: 511, dFF: 80, dOut: 129), Shape(dIn: 40, dFF: 512, dOut: 20),
+    Shape(dIn: 513, dFF: 515, dOut: 97), Shape(dIn: 30, dFF: 50, dOut: 0), Shape(dIn: 1030, dFF: 129, dOut: 0),
   ]
 
-  /// Against float64: a sum of n terms in blocks of 256 is off by at most (256 + n/256)·2⁻²⁴ of its terms' magnitudes;
+  /// Against float64: a sum of n terms in blocks of 512 is off by at most (512 + n/512)·2⁻²⁴ of its terms' magnitudes;
   /// random signs leave a small part of it.
   @Test(arguments: shapes, kernels)
   func agreesWithTheOracle(_ shape: Shape, kernels: String) throws {
@@ -80,16 +80,16 @@ import Testing
   @Test(arguments: kernels)
   func sameRowSameBitsInEveryBatch(_ name: String) throws {
     var random = SplitMix(seed: 99)
-    let dense = DenseLayer.random(.swiglu, dIn: 300, dFF: 70, dOut: 45, random: &random)
+    let dense = DenseLayer.random(.swiglu, dIn: 600, dFF: 70, dOut: 45, random: &random)
     let layer = try dense.packed(kernels: .named(name))
     let available = 80
     let input = random.floats(available * layer.dIn, scale: 2)
-    let alone = (0..<available).map { layer.apply(to: Array(input[($0 * 300)..<(($0 + 1) * 300)])).output }
+    let alone = (0..<available).map { layer.apply(to: Array(input[($0 * 600)..<(($0 + 1) * 600)])).output }
     let workspace = Workspace()
     let step = name == "scalar" ? 9 : 1
     for rows in stride(from: 1, through: 70, by: step) {
       let first = random.number(in: 0...(available - rows))
-      let result = layer.apply(to: Array(input[(first * 300)..<((first + rows) * 300)]), workspace: workspace)
+      let result = layer.apply(to: Array(input[(first * 600)..<((first + rows) * 600)]), workspace: workspace)
       #expect(result.output == Array(alone[first..<(first + rows)].joined()), "\(rows) rows from \(first)")
     }
   }

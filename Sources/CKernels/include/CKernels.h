@@ -11,7 +11,7 @@
 //                  earlier one in its lower half. A step is what a row's next term, or next two terms, meet: 32 outputs
 //                  side by side. A pair panel holds 16 outputs of operand a and the same 16 of operand b, so that the
 //                  gate has both at hand.
-//   block          256 consecutive terms. Inside a group the panels are stored block by block.
+//   block          512 consecutive terms. Inside a group the panels are stored block by block.
 //   group          4 consecutive panels (fewer at the end): [blocks][panels of the group][steps of the block][32],
 //                  which is the order in which every path reads them.
 //
@@ -30,8 +30,8 @@
 enum {
   FFN_PANEL_COLUMNS = 32,
   FFN_PAIR_COLUMNS = 16,
-  FFN_BLOCK_TERMS = 256,
-  FFN_BLOCK_STRIDE = 272,
+  FFN_BLOCK_TERMS = 512,
+  FFN_BLOCK_STRIDE = 528,
   FFN_GROUP_PANELS = 4,
 };
 
@@ -78,8 +78,8 @@ struct ffn_panels {
   size_t columns; // outputs: of each operand in a pair, of the projection otherwise
 };
 
-// A batch of rows in blocks: term k of row r is base[(k / 256) * block_step + r * FFN_BLOCK_STRIDE + k % 256], in
-// elements of the kernels that read it. In float32 arithmetic a single row needs no copy: block_step = 256.
+// A batch of rows in blocks: term k of row r is base[(k / 512) * block_step + r * FFN_BLOCK_STRIDE + k % 512], in
+// elements of the kernels that read it. In float32 arithmetic a single row needs no copy: block_step = 512.
 struct ffn_rows {
   void *base;
   size_t block_step;
