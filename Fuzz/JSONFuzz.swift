@@ -2,15 +2,9 @@
 // that wants a tensor calls malformed is what the validating one calls so, at the same byte; what it takes is finite,
 // is what `strtof` reads, does not depend on where the text ends, and comes back bit by bit after it was written in
 // each of the three encodings. A string comes back byte by byte.
-//
-// The sources of TensorCoding are compiled into this module:
-//
-//   mkdir -p .build/fuzz/corpus/json
-//   swiftc -O -sanitize=fuzzer,address -parse-as-library -swift-version 6 -package-name sluice -module-name JSONFuzz \
-//     Sources/TensorCoding/*.swift Fuzz/JSONFuzz.swift -o .build/fuzz/json
-//   .build/fuzz/json -max_total_time=60 -max_len=1024 .build/fuzz/corpus/json Fuzz/Corpus/JSON
 
 import Glibc
+import TensorCoding
 
 /// libFuzzer's entry: `count` bytes at `start`, which live for this call only.
 @_cdecl("LLVMFuzzerTestOneInput")
