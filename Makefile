@@ -36,6 +36,7 @@ bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	$(SWIFT) build -c release
 	.build/release/sluice-benchmarks codec
 	.build/release/sluice-benchmarks engine
+	.build/release/sluice-benchmarks mixture
 	.build/release/sluice-benchmarks http1
 	scripts/bench-http
 	scripts/bench-requests

@@ -6,5 +6,7 @@ struct Benchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sluice-benchmarks",
     abstract: "Measures Sluice's rooms one by one.",
-    subcommands: [CodecBenchmark.self, EngineBenchmark.self, ProtocolBenchmark.self, EchoServer.self])
+    subcommands: [
+      CodecBenchmark.self, EngineBenchmark.self, MixtureBenchmark.self, ProtocolBenchmark.self, EchoServer.self,
+    ])
 }

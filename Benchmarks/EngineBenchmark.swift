@@ -185,12 +185,12 @@ private final class LayerBench {
 }
 
 extension [Double] {
-  fileprivate var median: Double { isEmpty ? 0 : sorted()[count / 2] }
+  var median: Double { isEmpty ? 0 : sorted()[count / 2] }
 }
 
 extension Double {
   /// With `digits` digits after the point.
-  fileprivate func shown(_ digits: Int) -> String {
+  func shown(_ digits: Int) -> String {
     guard isFinite else { return description }
     let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
     let scaled = Int((magnitude * scale).rounded())
@@ -200,7 +200,7 @@ extension Double {
 }
 
 extension String {
-  fileprivate func padded(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+  func padded(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
 
   fileprivate func leading(zerosTo width: Int) -> String {
     String(repeating: "0", count: max(0, width - count)) + self

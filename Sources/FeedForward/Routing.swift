@@ -28,7 +28,7 @@ struct RowRouter {
   /// ``scratchCount(experts:)`` floats.
   let scratch: UnsafeMutablePointer<Float>
 
-  /// Scores, what chooses, the groups' sums, and as many places.
+  /// Scores, what chooses, the groups' sums and as many places, or in place of these float64 exponentials.
   static func scratchCount(experts: Int) -> Int { 4 * experts }
 
   /// - Parameters:
@@ -42,13 +42,13 @@ struct RowRouter {
     switch routing {
     case .softmax(let renormalised):
       scores.update(from: logits, count: experts)
-      Self.softmax(scores, count: experts)
+      softmax(scores, count: experts)
       Self.highest(topK, of: scores, count: experts, into: indices)
       weigh(by: scores, indices, weights, divisorFloor: renormalised ? 0 : nil, scale: 1)
     case .softmaxOfChosen:
       Self.highest(topK, of: logits, count: experts, into: indices)
       for place in 0..<topK { weights[place] = logits[Int(indices[place])] }
-      Self.softmax(weights, count: topK)
+      softmax(weights, count: topK)
     case .sigmoid(let groups, let kept, let renormalised, let scale):
       let choice = scratch + experts
       for expert in 0..<experts {
@@ -88,12 +88,17 @@ struct RowRouter {
     }
   }
 
-  /// `values = exp(values − max) / Σ exp(values − max)`
-  private static func softmax(_ values: UnsafeMutablePointer<Float>, count: Int) {
+  /// `values = exp(values − max) / Σ exp(values − max)`, for at most as many values as there are experts.
+  private func softmax(_ values: UnsafeMutablePointer<Float>, count: Int) {
     let highest = (0..<count).reduce(-Double.infinity) { max($0, Double(values[$1])) }
-    var sum = 0.0
-    for place in 0..<count { sum += exp(Double(values[place]) - highest) }
-    for place in 0..<count { values[place] = Float(exp(Double(values[place]) - highest) / sum) }
+    (scratch + 2 * experts).withMemoryRebound(to: Double.self, capacity: count) { exponentials in
+      var sum = 0.0
+      for place in 0..<count {
+        exponentials[place] = exp(Double(values[place]) - highest)
+        sum += exponentials[place]
+      }
+      for place in 0..<count { values[place] = Float(exponentials[place] / sum) }
+    }
   }
 
   /// The places of the `k` highest of `count` values, the highest first, of equals the first; always `k` different
