@@ -106,18 +106,21 @@ struct FFNSubject: Sendable {
       guard case .packed(.mixture(let mixture)) = layer else { throw .experts(.noMixture) }
       try experts.check(mixture, input: shape)
     }
-    let limit = rowsLimit(request.activations, configuration)
+    let limit = rowsLimit(request, configuration)
     if shape.leading > limit { throw .tooManyRows(found: shape.leading, limit: limit) }
   }
 
   /// Rows of one request, so that neither its reply, nor the workspace, nor the time of a worker grows without bound: a
   /// layer that comes with its request has any shape.
-  private func rowsLimit(_ activations: ActivationSet, _ configuration: APIConfiguration) -> Int {
+  private func rowsLimit(_ request: FFNRequest, _ configuration: APIConfiguration) -> Int {
     let elements = configuration.resultElementsLimit
-    let byReply = elements / (dOut + widths.total(of: activations))
+    let byReply = elements / (dOut + widths.total(of: request.activations))
     // The engine holds the hidden rows of one chunk.
     let byWorkspace = elements / widths.hidden < Workspace.chunkRows ? elements / widths.hidden : .max
-    let byTime = configuration.multiplyAddsLimit / multiplyAddsOfRow
+    // A row with experts of its own may have more of them than the router would choose.
+    let topK = widths[.expertWeights]
+    let passes = request.experts.map { ($0.choices + topK - 1) / topK } ?? 1
+    let byTime = configuration.multiplyAddsLimit / (multiplyAddsOfRow * passes)
     return min(byReply, byWorkspace, byTime)
   }
 }

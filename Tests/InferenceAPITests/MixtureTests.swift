@@ -140,6 +140,24 @@ import Testing
     #expect(twos.output == ones.output.map { 2 * $0 } && !ones.output.allSatisfy { $0 == 0 })
   }
 
+  /// A row with more experts than the router would choose counts for as many rows.
+  @Test func moreExpertsAreFewerRows() async throws {
+    // Of a row: the router's 64·8, and two experts of 160·(2·64 + 64).
+    let multiplyAdds = 64 * 8 + 2 * 160 * (2 * 64 + 64)
+    let harness = try Harness([try Self.served(Self.cases[0])]) { $0.multiplyAddsLimit = 2 * multiplyAdds }
+    func answer(rows: Int, choices: Int) async -> Answer {
+      let indices = Array(repeating: Array(0..<choices), count: rows)
+      let weights = Array(repeating: Array(repeating: 1, count: choices), count: rows)
+      let input = Array(repeating: Self.row, count: rows).joined(separator: ",")
+      return await harness.ffn(#"{"input":[\#(input)],"experts":{"indices":\#(indices),"weights":\#(weights)}}"#)
+    }
+    for (rows, choices, status) in [(2, 2, 200), (2, 1, 200), (3, 2, 422), (1, 4, 200), (2, 3, 422), (1, 5, 422)] {
+      let answer = await answer(rows: rows, choices: choices)
+      #expect(answer.status == status, "\(rows) rows of \(choices): \(answer.text)")
+      if status == 422 { #expect(answer.pointer == "/input") }
+    }
+  }
+
   // MARK: Refusals
 
   static let row = "[" + Array(repeating: "1", count: 64).joined(separator: ",") + "]"
