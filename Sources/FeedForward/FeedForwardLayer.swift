@@ -7,6 +7,9 @@ internal import CKernels
 ///
 /// The same row gives the same bits, whatever batch it is part of, wherever it stands in it and however many threads
 /// help: each sum has one fixed order (see CKernels). In float32 arithmetic it is one order on every kernel set.
+///
+/// Unsafe pointers: rows are read and written where the caller has them, with no copy and no bounds check a number; their
+/// lengths follow from `rows` and the layer's widths, which the API has checked against the tensors.
 package final class FeedForwardLayer: Sendable {
   package let gate: Gate
   /// Inputs of a row.

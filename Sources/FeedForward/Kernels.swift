@@ -3,7 +3,7 @@ internal import CKernels
 /// A set of kernels for one instruction set, chosen once; all sets read the same packed panels, and in float32
 /// arithmetic return the same bits.
 package struct Kernels: @unchecked Sendable {
-  /// A constant of the C library: never written, never freed; hence `@unchecked Sendable`.
+  /// Unsafe: a constant of the C library, never written and never freed; hence `@unchecked Sendable`.
   let table: UnsafePointer<ffn_kernels>
 
   /// `avx512_bf16`, `avx512`, `avx2`, `neon` or `scalar`.

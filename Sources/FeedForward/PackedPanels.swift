@@ -6,6 +6,8 @@ internal import CKernels
 ///
 /// Weights stored as bf16 stay bf16, since that is half the memory to keep and to read, and in float32 arithmetic gives
 /// the same bits; bf16 arithmetic rounds all others to bf16, float32 arithmetic widens them to float32.
+///
+/// Unsafe pointers: what the kernels are given, into memory that lives as long as this value.
 struct PackedPanels: Sendable {
   /// `[panels][steps][32 words]`, grouped, of ``type``
   private let weights: AlignedFloats

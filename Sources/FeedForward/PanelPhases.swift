@@ -26,6 +26,9 @@ extension ffn_arithmetic {
 
 /// One phase cut into chunks of panels: whole groups where there are plenty, fewer panels where a team could not share
 /// them evenly otherwise.
+///
+/// Unsafe pointers: a team hands each thread the phase by address and a scratch of its own; both outlive `run`, which
+/// returns when all chunks are done.
 private struct PanelPhase<Job> {
   var job: Job
   let functions: ffn_arithmetic

@@ -2,6 +2,8 @@ internal import CKernels
 
 /// What this machine's threads could do at most with a kernel set's instructions: the measures that a forward pass is
 /// held against, taken in turns with it.
+///
+/// Unsafe pointers: the kernels' own way to read weights that the layer holds meanwhile.
 package struct Yardsticks {
   private let kernels: Kernels
   private let arithmetic: Arithmetic
