@@ -6,7 +6,7 @@ import Testing
   static let layers: [(dIn: Int, dFF: Int, dOut: Int)] = [(300, 2100, 300), (257, 3000, 0), (700, 1030, 97)]
 
   /// Whoever computes a panel, the bits are those of one thread.
-  @Test(arguments: [1, 2, 3, 5], layers)
+  @Test(arguments: [1, 2, 5], layers)
   func threadsLeaveTheBitsAlone(_ threads: Int, _ shape: (dIn: Int, dFF: Int, dOut: Int)) throws {
     let team = Team(threads: threads)
     defer { team.dismiss() }
@@ -14,10 +14,10 @@ import Testing
     let dense = DenseLayer.random(.swiglu, dIn: shape.dIn, dFF: shape.dFF, dOut: shape.dOut, random: &random)
     let layer = try dense.packed(kernels: .best())
     let workspace = Workspace()
-    for rows in [1, 2, 7, 13, 40] {
+    for rows in [1, 7, 40] {
       let input = random.floats(rows * shape.dIn, scale: 2)
       let alone = layer.apply(to: input, activations: true)
-      for _ in 0..<5 {
+      for _ in 0..<3 {
         let helped = layer.apply(to: input, activations: true, workspace: workspace, team: team)
         #expect(helped.output == alone.output && helped.gate == alone.gate)
         #expect(helped.up == alone.up && helped.hidden == alone.hidden)
@@ -35,7 +35,7 @@ import Testing
     let input = random.floats(6 * 200, scale: 2)
     let alone = layer.apply(to: input).output
     await withTaskGroup(of: Bool.self) { group in
-      for _ in 0..<5 {
+      for _ in 0..<3 {
         group.addTask {
           let workspace = Workspace()
           return (0..<8).allSatisfy { _ in
