@@ -33,5 +33,5 @@ def load(url: str, connections: int, seconds: int, script: str, environment: dic
     found = {"requests": float(re.search(r"(\d+) requests in", text).group(1)),
              "rate": float(re.search(r"Requests/sec:\s+([0-9.]+)", text).group(1))}
     for percentile in ("50%", "99%"):
-        found[percentile] = microseconds(re.search(rf"{percentile}\s+(\S+)", text).group(1))
+        found[percentile] = microseconds(re.search(rf"^\s+{percentile}\s+(\S+)", text, re.MULTILINE).group(1))
     return found

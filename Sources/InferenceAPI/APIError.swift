@@ -9,7 +9,6 @@ enum APIError: Error {
   // The request line and the fields.
   case unknownRoute
   case methodNotAllowed(Method, allow: [Method])
-  case methodUnknown(String)
   case unsupportedMediaType(found: String?)
   case contentTooLarge(limit: Int)
 

@@ -15,8 +15,6 @@ extension Problem {
       let names = allow.map(\.name).joined(separator: ", ")
       self.init(
         type: .methodNotAllowed, detail: "\(method.name) is none of \(names).", fields: [(.allow, names)])
-    case .methodUnknown(let name):
-      self.init(type: .notImplemented, detail: "HTTP defines no method \(name).")
     case .unsupportedMediaType(let found):
       self.init(
         type: .unsupportedMediaType,

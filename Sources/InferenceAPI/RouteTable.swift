@@ -51,9 +51,8 @@ struct RouteTable: Sendable {
   /// - Parameters:
   ///   - path: as it was sent, without its query, which no route reads; `*` leads to the whole server's OPTIONS
   ///     (RFC 9110, section 9.3.7).
-  /// - Throws: `.methodUnknown` for a method that HTTP does not define, `.unknownRoute`, `.methodNotAllowed`.
+  /// - Throws: `.unknownRoute`, or `.methodNotAllowed` for every other method, defined by HTTP or not.
   func destination(_ method: Method, path: String) throws(APIError) -> Destination {
-    if case .other(let name) = method { throw .methodUnknown(name) }
     if method == .options, path == "*" { return .options(allow: allowed(routes)) }
     let wanted: Method = method == .head ? .get : method
     var others: [Route] = []

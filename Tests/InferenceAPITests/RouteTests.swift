@@ -30,7 +30,7 @@ import Testing
     ("GET", "//livez", 404, "unknown-route"), ("GET", "/LIVEZ", 404, "unknown-route"),
     ("POST", "/v1/fnn", 404, "unknown-route"), ("GET", "/v1/ffn", 405, "method-not-allowed"),
     ("DELETE", "/v1/models/demo", 405, "method-not-allowed"), ("POST", "/livez", 405, "method-not-allowed"),
-    ("BREW", "/livez", 501, "not-implemented"),
+    ("BREW", "/livez", 405, "method-not-allowed"), ("get", "/livez", 405, "method-not-allowed"),
   ])
   func pathThatLeadsNowhereIsAProblem(_ method: String, _ path: String, _ status: Int, _ problem: String) async throws {
     let harness = try Harness()
