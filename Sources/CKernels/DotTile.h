@@ -53,7 +53,7 @@ INLINE void dot_tile(
 
 // totals[p][32] (+)= Σ_k x[k]·w[p][k][32] for one row and two panels, one block after the other: twice the chains, which
 // the third-level cache would outrun otherwise.
-static void dot_two_panels(
+static void bf16_two_panels(
     const uint16_t *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead,
     size_t ahead_step) {
   const uint32_t *pairs = (const uint32_t *)x, *second = w + ffn_ceil_div(terms, 2) * FFN_PANEL_COLUMNS;

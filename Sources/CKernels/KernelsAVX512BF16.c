@@ -16,7 +16,7 @@ static tile_function *const f32_tiles[TILE_ROWS] = {0};
 static tile_function *const bf16_tiles[TILE_ROWS] = {
     dot_tile_1, dot_tile_2, dot_tile_3, dot_tile_4,  dot_tile_5,  dot_tile_6,
     dot_tile_7, dot_tile_8, dot_tile_9, dot_tile_10, dot_tile_11, dot_tile_12};
-static tile_function *const bf16_two_panels = dot_two_panels;
+static tile_function *const f32_two_panels = 0; // bf16 arithmetic has no float32 panels
 
 #include "PanelLoops.h"
 

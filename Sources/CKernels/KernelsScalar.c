@@ -43,7 +43,19 @@ static void bf16_tile(
 
 static tile_function *const f32_tiles[TILE_ROWS] = {f32_tile};
 static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile};
-static tile_function *const bf16_two_panels = 0;
+
+static void f32_two_panels(
+    const float *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
+  f32_tile(x, w, terms, totals, first, ahead, ahead_step);
+  f32_tile(x, w + terms * FFN_PANEL_COLUMNS, terms, totals + FFN_PANEL_COLUMNS, first, ahead, ahead_step);
+}
+
+static void bf16_two_panels(
+    const float *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
+  const uint32_t *second = w + ffn_ceil_div(terms, 2) * FFN_PANEL_COLUMNS;
+  bf16_tile(x, w, terms, totals, first, ahead, ahead_step);
+  bf16_tile(x, second, terms, totals + FFN_PANEL_COLUMNS, first, ahead, ahead_step);
+}
 
 #include "ArrayLoops.h"
 #include "PanelLoops.h"

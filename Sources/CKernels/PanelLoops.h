@@ -4,7 +4,7 @@
 // row_element, and
 //
 //   f32_tiles, bf16_tiles   for panels of that type: tiles[rows - 1] takes `rows` rows; or NULL
-//   bf16_two_panels         one row and two panels of bf16 weights, one after the other; or NULL
+//   f32_two_panels, …       the same for one row and two panels, one after the other
 //   store_elements(y, x)    a vector of values, exact in row elements, into a row block
 
 #include "Tile.h"
@@ -15,6 +15,13 @@ static inline const uint32_t *panel_block(const struct ffn_panels *panels, size_
   return panels->weights + ffn_panel_block(panel, panels->panels, block, panels->terms, panels->type);
 }
 
+// Whether a single row takes two panels at once. A cache delivers faster than the chains of one panel can take, and
+// bf16 weights have half the bytes a chain; float32 weights from memory come faster as a single stream.
+static inline int takes_two_panels(const struct ffn_panels *panels) {
+  size_t cached_words = (size_t)4 << 20;
+  return panels->type == FFN_BF16 || ffn_panels_words(panels->panels, panels->terms, FFN_F32) <= cached_words;
+}
+
 // totals[p][row][32] = x·wᵀ for panels first_panel + p of one group, p < count.
 //
 // Block by block; inside a block the rows are spread evenly over tiles of at most TILE_ROWS, so that no number of
@@ -23,6 +30,7 @@ static inline const uint32_t *panel_block(const struct ffn_panels *panels, size_
 static void sum_panels(
     const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, float *totals) {
   tile_function *const *tiles = panels->type == FFN_BF16 ? bf16_tiles : f32_tiles;
+  tile_function *const two_panels_tile = panels->type == FFN_BF16 ? bf16_two_panels : f32_two_panels;
   size_t rows = x->rows, tile_count = ffn_ceil_div(rows, TILE_ROWS);
   size_t tile_rows = rows / tile_count, larger_tiles = rows % tile_count;
   size_t ahead_step = ffn_ceil_div(FFN_PANEL_COLUMNS * sizeof(uint32_t), tile_count);
@@ -33,7 +41,7 @@ static void sum_panels(
     const uint32_t *w = panel_block(panels, first_panel, block);
     const row_element *x_block = (const row_element *)x->base + block * x->block_step;
     for (size_t p = 0, width; p < count; p += width, w += width * words) {
-      width = rows == 1 && panels->type == FFN_BF16 && bf16_two_panels && p + 1 < count ? 2 : 1;
+      width = rows == 1 && p + 1 < count && takes_two_panels(panels) ? 2 : 1;
       const uint32_t *next = w;
       if (p + width < count) {
         next = w + width * words;
@@ -44,7 +52,7 @@ static void sum_panels(
       }
       const char *ahead = (const char *)next;
       if (width == 2) {
-        bf16_two_panels(x_block, w, terms, totals + p * FFN_PANEL_COLUMNS, block == 0, ahead, ahead_step);
+        two_panels_tile(x_block, w, terms, totals + p * FFN_PANEL_COLUMNS, block == 0, ahead, ahead_step);
         continue;
       }
       for (size_t t = 0, row = 0, height; t < tile_count; t++, row += height, ahead += ahead_step * steps) {

@@ -5,9 +5,7 @@
 //   totals[row][32] (+)= Σ_k x[row][k]·w[k][32]    rows ≤ TILE_ROWS
 //
 // Every sum is one chain of fused multiply–adds in a register of its own. One term costs `rows` broadcasts and
-// 32/LANES loads for 32/LANES·rows multiply–adds. One panel at a time: one stream from memory is faster than several,
-// and 32/LANES chains of latency 4 still outrun the third-level cache, except for one row of bf16 weights, which has
-// half the bytes a chain and takes two panels.
+// 32/LANES loads for 32/LANES·rows multiply–adds. A single row may take two panels at once, for twice the chains.
 
 typedef float row_element;
 
@@ -85,18 +83,20 @@ INLINE void vector_tile(
   }
 }
 
-// totals[p][32] (+)= Σ_k x[k]·w[p][k][32] for one row and two panels of bf16 weights, one block after the other.
-static void two_panels(
-    const float *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
-  const uint32_t *second = w + ffn_ceil_div(terms, 2) * FFN_PANEL_COLUMNS;
+// totals[p][32] (+)= Σ_k x[k]·w[p][k][32] for one row and two panels, one block after the other.
+INLINE void two_panels(
+    const enum ffn_type type, const float *x, const uint32_t *w, size_t terms, float *totals, int first,
+    const char *ahead, size_t ahead_step) {
+  const size_t step_terms = type == FFN_BF16 ? 2 : 1;
+  const uint32_t *second = w + ffn_ceil_div(terms, step_terms) * FFN_PANEL_COLUMNS;
   vfloat sums[2][PANEL_VECTORS][TILE_ROWS];
   UNROLLED for (int v = 0; v < PANEL_VECTORS; v++) sums[0][v][0] = sums[1][v][0] = splat(0.0f);
-  for (size_t k = 0; k < terms; k += 2, w += FFN_PANEL_COLUMNS, second += FFN_PANEL_COLUMNS) {
+  for (size_t k = 0; k < terms; k += step_terms, w += FFN_PANEL_COLUMNS, second += FFN_PANEL_COLUMNS) {
     UNROLLED for (int line = 0; line < 4; line++) __builtin_prefetch(ahead + line * 64, 0, 2); // memory as one stream
     ahead += 2 * ahead_step;
-    add_term(EARLIER, 1, x + k, w, sums[0]);
-    add_term(EARLIER, 1, x + k, second, sums[1]);
-    if (k + 1 < terms) {
+    add_term(type == FFN_BF16 ? EARLIER : WHOLE, 1, x + k, w, sums[0]);
+    add_term(type == FFN_BF16 ? EARLIER : WHOLE, 1, x + k, second, sums[1]);
+    if (type == FFN_BF16 && k + 1 < terms) {
       add_term(LATER, 1, x + k + 1, w, sums[0]);
       add_term(LATER, 1, x + k + 1, second, sums[1]);
     }
@@ -108,7 +108,15 @@ static void two_panels(
   }
 }
 
-static tile_function *const bf16_two_panels = two_panels;
+static void f32_two_panels(
+    const float *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
+  two_panels(FFN_F32, x, w, terms, totals, first, ahead, ahead_step);
+}
+
+static void bf16_two_panels(
+    const float *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead, size_t ahead_step) {
+  two_panels(FFN_BF16, x, w, terms, totals, first, ahead, ahead_step);
+}
 
 #define TILE(ROWS)                                                                                                     \
   static void f32_tile_##ROWS(                                                                                         \
