@@ -32,7 +32,8 @@ package enum DemoModel {
       }
     }
     return ServedModel(
-      name: name, family: "demo", layers: layers, defaultLayer: Gate.all.firstIndex(of: defaultGate) ?? 0)
+      name: name, family: "demo", rule: "a layer for each gate, named after it", layers: layers,
+      defaultLayer: Gate.all.firstIndex(of: defaultGate) ?? 0)
   }
 
   private static func layer(_ gate: Gate, _ kernels: Kernels) throws(LayerError) -> FeedForwardLayer {

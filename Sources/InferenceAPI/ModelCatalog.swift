@@ -33,16 +33,19 @@ package struct ServedModel: Sendable {
   package let name: String
   /// The family whose rule names its tensors: `llama`, `bare`, `demo`…
   package let family: String
+  /// What its layers compute, in words: `down_proj(silu(gate_proj x) · up_proj x)`.
+  package let rule: String
   /// In the order of the checkpoint; a layer's index is its place here. Never empty.
   package let layers: [ServedLayer]
   /// The place of the layer that answers where a request names none.
   package let defaultLayer: Int
   private let placeOfName: [String: Int]
 
-  init(name: String, family: String, layers: [ServedLayer], defaultLayer: Int = 0) {
+  init(name: String, family: String, rule: String, layers: [ServedLayer], defaultLayer: Int = 0) {
     precondition(layers.indices.contains(defaultLayer), "a model has layers")
     self.name = name
     self.family = family
+    self.rule = rule
     self.layers = layers
     self.defaultLayer = defaultLayer
     placeOfName = Dictionary(layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })

@@ -46,6 +46,6 @@ extension ServedModel {
       packedBytes += source.storedBytes
       report()
     }
-    self.init(name: name, family: checkpoint.family, layers: packed)
+    self.init(name: name, family: checkpoint.family, rule: checkpoint.rule, layers: packed)
   }
 }

@@ -93,7 +93,7 @@ extension JSONReader {
     }
   }
 
-  /// Moves behind `\uXXXX`.
+  /// Moves behind `\u` and its four digits.
   private mutating func skipCodeUnit() throws(JSONError) -> UInt16 {
     position += 2
     var unit: UInt16 = 0

@@ -15,7 +15,8 @@ import Testing
     let golden = try LlamaGolden()
     try golden.writeCheckpoint(to: folder.url)
     let server = try await RunningServer("--model", "llama=\(folder.url.path)")
-    #expect(server.startLine.models == [.init(name: "llama", family: "llama", layers: 1)])
+    let rule = "down_proj(silu(gate_proj x) · up_proj x)"
+    #expect(server.startLine.models == [.init(name: "llama", family: "llama", rule: rule, layers: 1)])
 
     // [2, 3, 64]: the golden's five rows, and the first of them again.
     let rows = [[0, 1, 2], [3, 4, 0]]
@@ -36,6 +37,20 @@ import Testing
         #expect(error <= 4 * LlamaGolden.float32Error)
       }
     }
+    #expect(await server.stop() == 0)
+  }
+
+  /// A file without config.json says by itself what it holds; the start line says how it was understood.
+  @Test func aBareFileIsSwiGLUAndTheStartLineSaysSo() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let matrix = SafetensorsFile.Tensor(shape: [2, 2], values: [1, 0, 0, 1])
+    let file = folder.url.appending(path: "layer.safetensors")
+    try SafetensorsFile(["gate_proj.weight": matrix, "up_proj.weight": matrix, "down_proj.weight": matrix]).write(
+      to: file)
+    let server = try await RunningServer("--model", "bare=\(file.path)")
+    let rule = "down_proj(silu(gate_proj x) · up_proj x)"
+    #expect(server.startLine.models == [.init(name: "bare", family: "bare", rule: rule, layers: 1)])
     #expect(await server.stop() == 0)
   }
 

@@ -21,7 +21,8 @@ import Testing
     let server = try await RunningServer("--workers", "2", "--kernels", "scalar")
     let line = server.startLine
     #expect(line.addresses == ["127.0.0.1:\(server.port)"] && server.port > 0)
-    #expect(line.models == [.init(name: "demo", family: "demo", layers: 12)])
+    #expect(
+      line.models == [.init(name: "demo", family: "demo", rule: "a layer for each gate, named after it", layers: 12)])
     #expect(line.kernels == "scalar" && line.workers == 2 && line.ready_ms >= 0 && line.resident_bytes > 0)
     #expect(await server.stop() == 0)
   }

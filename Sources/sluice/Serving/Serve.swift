@@ -98,7 +98,8 @@ struct Serve: ParsableCommand {
   ) {
     let models = catalog.models.map { model in
       LogValue.object([
-        ("name", .string(model.name)), ("family", .string(model.family)), ("layers", .integer(model.layers.count)),
+        ("name", .string(model.name)), ("family", .string(model.family)), ("rule", .string(model.rule)),
+        ("layers", .integer(model.layers.count)),
       ])
     }
     let milliseconds = Int((MonotonicClock.now() - started) / 1_000_000)

@@ -9,6 +9,7 @@ final class RunningServer: Sendable {
     struct Model: Decodable, Sendable, Equatable {
       let name: String
       let family: String
+      let rule: String
       let layers: Int
     }
 
