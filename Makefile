@@ -1,6 +1,6 @@
 # The one door: `make` lists what is behind it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt lint boundaries bench fuzz tsan asan image clean
+.PHONY: help run build test check fmt lint boundaries bench bench-peers fuzz tsan asan image clean
 
 SWIFT ?= swift
 SOURCES := Package.swift Sources Tests Benchmarks Fuzz
@@ -40,6 +40,12 @@ bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	.build/release/sluice-benchmarks http1
 	scripts/bench-http
 	scripts/bench-requests
+
+bench-peers: ## The service beside FastAPI and Triton with ONNX Runtime and OpenVINO (ARGUMENTS="--rows 1 …").
+	$(SWIFT) build -c release --product sluice
+	test -x .build/peers/bin/python || python3 -m venv .build/peers
+	.build/peers/bin/pip install --quiet --requirement Benchmarks/peers/services/requirements.txt
+	.build/peers/bin/python Benchmarks/peers/services/run $(ARGUMENTS)
 
 fuzz: ## Every fuzz target for FUZZ_SECONDS.
 	scripts/fuzz $(FUZZ_SECONDS)

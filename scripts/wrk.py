@@ -24,6 +24,37 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def processes_of_session(session: int) -> list[tuple[int, float]]:
+    """The live processes of a session, each with its processor time in seconds."""
+    found = []
+    for folder in pathlib.Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields[3]) == session:
+            found.append((int(folder.name), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")))
+    return found
+
+
+def cpu_seconds_of_session(session: int) -> float:
+    return sum(seconds for _, seconds in processes_of_session(session))
+
+
+def resident_bytes_of_session(session: int) -> int:
+    """Proportional set sizes: memory that several processes share is counted once."""
+    total = 0
+    for pid, _ in processes_of_session(session):
+        try:
+            rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE).group(1)) * 1024
+    return total
+
+
 def load(url: str, connections: int, seconds: int, script: str, environment: dict[str, str]) -> dict[str, float]:
     """One run of wrk: requests, requests a second, the median and 99th percentile of the latency in µs, and failures."""
     command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "-s", script, url]
