@@ -33,7 +33,7 @@ struct EchoServer: ParsableCommand {
   private static let handler = RequestHandler(
     admit: { _, _ in .accept(bodyBytesLimit: 64 << 20) },
     handle: { request, exchange in exchange.respond(answer(to: request)) },
-    failure: { Response($0.status, body: []) })
+    failure: { failure, _ in Response(failure.status, body: []) })
 
   private static let greeting = Array("hello, world! 20 byt".utf8)
 

@@ -18,7 +18,7 @@ final class Acceptor {
   private let listeners: [Listener]
   private let ledger: ConnectionLedger
   private let shards: [Mailbox]
-  private let refusal: (@Sendable (ServerFailure) -> Response)?
+  private let refusal: (@Sendable (ServerFailure, RequestHead?) -> Response)?
   private var nextShard = 0
   private(set) var isPaused = false
 
@@ -28,7 +28,7 @@ final class Acceptor {
   /// - Parameter refusal: the answer for a client whose address has too many connections; nil where it must not be in clear.
   init(
     listeners: [Listener], ledger: ConnectionLedger, shards: [Mailbox],
-    refusal: (@Sendable (ServerFailure) -> Response)?
+    refusal: (@Sendable (ServerFailure, RequestHead?) -> Response)?
   ) {
     self.listeners = listeners
     self.ledger = ledger
@@ -86,7 +86,7 @@ final class Acceptor {
     if let refusal {
       var bytes: [UInt8] = []
       let framing = ResponseEncoder.Framing(connection: .close, omitsContent: false)
-      ResponseEncoder.append(refusal(.tooManyConnections), framing, date: [], to: &bytes)
+      ResponseEncoder.append(refusal(.tooManyConnections, nil), framing, date: [], to: &bytes)
       _ = Socket.send(socket, bytes.span.bytes)
       Socket.endSending(socket)
     }

@@ -27,7 +27,7 @@ final class Connection {
   /// A request that a handler has and hasn't answered.
   private struct OpenExchange {
     let id: ExchangeID
-    let version: HTTPVersion
+    let head: RequestHead
     let receivedAt: UInt64
     weak var exchange: Exchange?
   }
@@ -108,13 +108,14 @@ extension Connection {
 
   /// Takes a handler's answer.
   func take(_ answer: Answer, forRequest id: ExchangeID) {
-    openExchanges.removeAll { $0.id == id }
+    let place = openExchanges.firstIndex { $0.id == id }
+    let head = place.map { openExchanges.remove(at: $0).head }
     switch answer {
     case .ready(let response): state.respond(to: id, with: response)
     case .deferred(let make):
       guard let response = make() else { return }
       state.respond(to: id, with: response)
-    case .missing: state.respond(to: id, with: self.answer(to: .unanswered))
+    case .missing: state.respond(to: id, with: self.answer(to: .unanswered, head))
     }
     loop.touch(self)
   }
@@ -142,7 +143,7 @@ extension Connection {
       guard let oldest = openExchanges.first else { break }
       openExchanges.removeFirst()
       oldest.exchange?.cancel(.answerTimeout)
-      refuse(.answerTimeout, oldest.id)
+      refuse(.answerTimeout, oldest.id, oldest.head)
     case .hangUpProbe: probe(now)
     }
     loop.touch(self)
@@ -154,7 +155,7 @@ extension Connection {
   /// may be sent to any client of HTTP/1.1, and is discarded by it (RFC 9110, 15.2).
   private func probe(_ now: UInt64) {
     deadlines.hangUpProbed(at: now)
-    guard let oldest = openExchanges.first, oldest.version == .http11, wire.unsentBytes == 0 else { return }
+    guard let oldest = openExchanges.first, oldest.head.version == .http11, wire.unsentBytes == 0 else { return }
     deadlines.writeBegan(at: now)
     wire.append(from: &loop.pool) { ResponseEncoder.appendContinue(to: &$0) }
   }
@@ -181,21 +182,25 @@ extension Connection {
     // An answer that was given at once needs no looking after.
     guard exchange.isOpen else { return }
     openExchanges.append(
-      OpenExchange(id: id, version: request.head.version, receivedAt: request.receivedAt, exchange: exchange))
+      OpenExchange(id: id, head: request.head, receivedAt: request.receivedAt, exchange: exchange))
   }
 
   /// Answers in the handler's place.
-  func refuse(_ failure: ServerFailure, _ id: ExchangeID) {
+  ///
+  /// - Parameter head: the request's, where it is known and the request no longer on its way.
+  func refuse(_ failure: ServerFailure, _ id: ExchangeID, _ head: RequestHead? = nil) {
+    var head = head
     if incoming?.id == id {
+      head = incoming?.head
       incoming = nil
       if pause == .inflating { pause = nil }
     }
-    state.respond(to: id, with: answer(to: failure))
+    state.respond(to: id, with: answer(to: failure, head))
     loop.touch(self)
   }
 
-  func answer(to failure: ServerFailure) -> Response {
-    var response = loop.handler.failure(failure)
+  func answer(to failure: ServerFailure, _ head: RequestHead? = nil) -> Response {
+    var response = loop.handler.failure(failure, head)
     // RFC 9110, 12.5.3: what the client may try instead.
     if failure == .undecodable(.unsupported) { response.fields.set(.acceptEncoding, ContentCoding.accepted) }
     return response

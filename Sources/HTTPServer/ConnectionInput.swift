@@ -152,7 +152,7 @@ extension Connection {
         deadlines.bodyBegan(at: now)
         if head.expectsContinue { loop.touch(self) }
       } catch {
-        refuse(error, id)
+        refuse(error, id, head)
       }
     }
   }
@@ -182,10 +182,11 @@ extension Connection {
 
   private func complete(_ id: ExchangeID, _ now: UInt64) {
     guard let incoming = incoming.take() else { return }
+    let head = incoming.head
     do throws(ServerFailure) {
       handle(try incoming.complete(at: now, info), id)
     } catch {
-      refuse(error, id)
+      refuse(error, id, head)
     }
   }
 

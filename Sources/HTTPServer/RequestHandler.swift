@@ -7,13 +7,13 @@ package struct RequestHandler: Sendable {
   package var admit: @Sendable (RequestHead, ConnectionInfo) -> Admission
   /// Takes a request whose body is complete. The exchange is answered from any thread, now or later.
   package var handle: @Sendable (Request, Exchange) -> Void
-  /// Words what the server itself has to answer.
-  package var failure: @Sendable (ServerFailure) -> Response
+  /// Words what the server itself has to answer, to a request whose head was understood or to none.
+  package var failure: @Sendable (ServerFailure, RequestHead?) -> Response
 
   package init(
     admit: @escaping @Sendable (RequestHead, ConnectionInfo) -> Admission,
     handle: @escaping @Sendable (Request, Exchange) -> Void,
-    failure: @escaping @Sendable (ServerFailure) -> Response
+    failure: @escaping @Sendable (ServerFailure, RequestHead?) -> Response
   ) {
     self.admit = admit
     self.handle = handle

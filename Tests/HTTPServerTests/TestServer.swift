@@ -27,7 +27,7 @@ final class TestServer: Sendable {
     let handler = RequestHandler(
       admit: { head, _ in Self.admit(head) },
       handle: { request, exchange in Self.handle(request, exchange, held) },
-      failure: { failure in Response(failure.status, body: Array("\(failure)".utf8)) })
+      failure: { failure, _ in Response(failure.status, body: Array("\(failure)".utf8)) })
     server = try HTTPServer(configuration: configuration, handler: handler)
     server.start()
   }

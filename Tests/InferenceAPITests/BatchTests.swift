@@ -140,7 +140,7 @@ import Testing
     late.cancel(.answeredByTransport)
     #expect(harness.api.load.queuedRows == 0)
     #expect(harness.outcomes.all.isEmpty)
-    let answer = Answer(harness.api.answer(.answerTimeout))
+    let answer = Answer(harness.api.answer(.answerTimeout, to: nil))
     #expect(answer.status == 504)
     #expect(harness.outcomes.all.map(\.ending) == [.problem(.deadlineExceeded)])
     #expect(answer.json["instance"] as? String == harness.outcomes.all.first.map { "urn:uuid:\($0.id)" })

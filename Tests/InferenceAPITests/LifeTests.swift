@@ -50,7 +50,7 @@ import Testing
   @Test(arguments: ProtocolError.allCases)
   func protocolErrorKeepsItsStatus(_ error: ProtocolError) throws {
     let harness = try Harness()
-    let answer = Answer(harness.api.answer(.malformed(error)))
+    let answer = Answer(harness.api.answer(.malformed(error), to: nil))
     #expect(answer.status == error.status.code)
     #expect(answer.json["detail"] as? String == error.explanation)
     #expect(harness.outcomes.all.map(\.status) == [error.status])
@@ -61,7 +61,7 @@ import Testing
     (.unanswered, 500, "internal-error"), (.tooManyConnections, 503, "too-many-connections"),
   ])
   func transportFailureIsAProblem(_ failure: TransportFailure, _ status: Int, _ problem: String) throws {
-    let answer = Answer(try Harness().api.answer(failure))
+    let answer = Answer(try Harness().api.answer(failure, to: nil))
     #expect(answer.status == status)
     #expect(answer.problem == problem)
   }

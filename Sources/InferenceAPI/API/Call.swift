@@ -51,13 +51,13 @@ package struct ReplySink: Sendable {
 /// answers in its place is recorded with that answer.)
 final class Call: Sendable {
   let id: RequestID
-  private let head: RequestHead
+  let head: RequestHead
   let receivedAt: Nanoseconds
   /// Time between the first byte and the last.
   let readTime: Nanoseconds
   let bodyBytes: Int
-  /// The decoded segment that the route's pattern leaves open.
-  let parameter: String?
+  /// The decoded segments that the route's pattern leaves open, from left to right.
+  let parameters: [String]
   private let route: String?
   private let sink: ReplySink
   private let record: @Sendable (RequestOutcome) -> Void
@@ -75,7 +75,7 @@ final class Call: Sendable {
   }
 
   init(
-    id: RequestID, request: APIRequest, route: String?, parameter: String?, sink: ReplySink,
+    id: RequestID, request: APIRequest, route: String?, parameters: [String], sink: ReplySink,
     record: @escaping @Sendable (RequestOutcome) -> Void
   ) {
     self.id = id
@@ -85,7 +85,7 @@ final class Call: Sendable {
     bodyBytes = request.body.count
     state = Mutex(State(body: request.body))
     self.route = route
-    self.parameter = parameter
+    self.parameters = parameters
     self.sink = sink
     self.record = record
   }
@@ -160,7 +160,7 @@ final class Call: Sendable {
   /// - Parameter timing: the phases that the request has been through, beside its reading.
   func fail(_ error: APIError, timing: RequestTiming = RequestTiming()) {
     let problem = Problem(error)
-    let response = problem.response(instance: id)
+    let response = problem.response(instance: id, form: ErrorForm(path: head.path))
     end(.problem(problem.type), timing: timed(timing), responseBytes: response.body.count)
     sink.respond(response)
   }

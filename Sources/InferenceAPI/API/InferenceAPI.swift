@@ -9,6 +9,8 @@ package struct APIConfiguration: Sendable {
   package var workers: Int
   package var batching: BatchLimits
   package var kernels: Kernels
+  /// The program's, as it tells its clients.
+  package var version = "unreleased"
 
   /// Bytes of a request's body: 16 million numbers of four characters, or 12 million in base64.
   package var bodyBytesLimit = 64 << 20
@@ -50,6 +52,7 @@ package final class InferenceAPI: Sendable {
   let inference: Inference
   private let routes = RouteTable.standard
   private let ids = RequestIDSource()
+  let statistics: StatisticsTable
   private let record: @Sendable (RequestOutcome) -> Void
   private let state = Mutex(State())
 
@@ -61,8 +64,13 @@ package final class InferenceAPI: Sendable {
   /// - Parameter record: takes the outcome of every request, once, on whatever thread it ended.
   package init(configuration: APIConfiguration, record: @escaping @Sendable (RequestOutcome) -> Void) {
     self.configuration = configuration
-    self.record = record
-    inference = Inference(configuration)
+    let statistics = StatisticsTable()
+    self.statistics = statistics
+    self.record = { outcome in
+      statistics.record(outcome)
+      record(outcome)
+    }
+    inference = Inference(configuration) { statistics.recordPass($0) }
   }
 
   // MARK: Life
@@ -113,11 +121,15 @@ package final class InferenceAPI: Sendable {
     var route: Route?
     do {
       if case .route(let found, _) = try routes.destination(head.method, path: head.path) { route = found }
-      guard let route, route.content == .json else { return .accept(bodyBytesLimit: Self.ignoredBodyBytes) }
-      try admitContent(of: head)
+      switch route?.content {
+      case nil, .some(.none): return .accept(bodyBytesLimit: Self.ignoredBodyBytes)
+      case .optional: return .accept(bodyBytesLimit: Self.shortBodyBytes)
+      case .json: try admitContent(of: head, onlyJSON: true)
+      case .tensors: try admitContent(of: head, onlyJSON: false)
+      }
       return .accept(bodyBytesLimit: configuration.bodyBytesLimit)
     } catch {
-      return .reject(refuse(Problem(error), head.method, route: route))
+      return .reject(refuse(Problem(error), head, route: route))
     }
   }
 
@@ -131,10 +143,10 @@ package final class InferenceAPI: Sendable {
       case .options(let allow):
         let call = makeCall(request, route: nil, reply)
         call.answer(.options(allow))
-      case .route(let route, let parameter):
-        let call = makeCall(request, route: route.path.description, parameter: parameter, reply)
+      case .route(let route, let parameters):
+        let call = makeCall(request, route: route.path.description, parameters: parameters, reply)
         // Chunked content shows only now that it is empty.
-        if route.content == .json, request.body.isEmpty { return call.fail(.missingBody) }
+        if route.content.isRequired, request.body.isEmpty { return call.fail(.missingBody) }
         route.answer(self, call)
       }
     } catch {
@@ -143,17 +155,23 @@ package final class InferenceAPI: Sendable {
   }
 
   /// Words and records what the transport has to answer by itself.
-  package func answer(_ failure: TransportFailure) -> Response {
-    refuse(Problem(failure), nil, route: nil)
+  ///
+  /// - Parameter head: the request's, where it was understood.
+  package func answer(_ failure: TransportFailure, to head: RequestHead?) -> Response {
+    refuse(Problem(failure), head, route: nil)
   }
 
   /// A body that no route reads may still come along with a GET; this much of it is passed over.
   private static let ignoredBodyBytes = 64 << 10
+  /// What is asked of a repository in a body fits many times.
+  private static let shortBodyBytes = 64 << 10
 
-  private func admitContent(of head: RequestHead) throws(APIError) {
+  private func admitContent(of head: RequestHead, onlyJSON: Bool) throws(APIError) {
     guard head.framing.hasContent else { throw .missingBody }
-    let mediaType = head.fields.first(.contentType)
-    guard MediaType.isJSON(mediaType) else { throw .unsupportedMediaType(found: mediaType) }
+    if onlyJSON {
+      let mediaType = head.fields.first(.contentType)
+      guard MediaType.isJSON(mediaType) else { throw .unsupportedMediaType(found: mediaType) }
+    }
     let declared = if case .length(let length) = head.framing { length } else { 0 }
     if declared > configuration.bodyBytesLimit { throw .contentTooLarge(limit: configuration.bodyBytesLimit) }
     if catalog == nil { throw .notReady }
@@ -161,17 +179,18 @@ package final class InferenceAPI: Sendable {
   }
 
   private func makeCall(
-    _ request: APIRequest, route: String?, parameter: String? = nil, _ reply: ReplySink
+    _ request: APIRequest, route: String?, parameters: [String] = [], _ reply: ReplySink
   ) -> Call {
-    Call(id: ids.make(), request: request, route: route, parameter: parameter, sink: reply, record: record)
+    Call(id: ids.make(), request: request, route: route, parameters: parameters, sink: reply, record: record)
   }
 
-  private func refuse(_ problem: Problem, _ method: Method?, route: Route?) -> Response {
+  private func refuse(_ problem: Problem, _ head: RequestHead?, route: Route?) -> Response {
     let id = ids.make()
-    let response = problem.response(instance: id)
+    let response = problem.response(instance: id, form: ErrorForm(path: head?.path))
     record(
       RequestOutcome(
-        id: id, route: route?.path.description, method: method, ending: .problem(problem.type), layer: nil, rows: 0,
+        id: id, route: route?.path.description, method: head?.method, ending: .problem(problem.type), layer: nil,
+        rows: 0,
         timing: RequestTiming(), requestBytes: 0, responseBytes: response.body.count))
     return response
   }

@@ -1,8 +1,4 @@
-/// A route's path, such as `/v1/models/{model}`: literal segments and at most one segment that stands for a name.
-///
-/// A request's path is split at its slashes before its percent-encoding is undone (RFC 3986, sections 2.4 and 3.3), so a
-/// name may hold an encoded slash and never reaches into another segment. Empty and dot segments are segments like any
-/// other: they match no literal, and no path is rewritten.
+/// A route's path, such as `/v1/models/{model}`: literal segments, and segments that stand for a name.
 struct PathPattern: Sendable, Equatable, CustomStringConvertible {
   /// As the route table and openapi.yaml write it; the metric's label.
   let description: String
@@ -15,8 +11,8 @@ struct PathPattern: Sendable, Equatable, CustomStringConvertible {
 
   /// How a path and a pattern go together.
   enum Match: Equatable {
-    /// With the decoded parameter, where the pattern has one.
-    case matches(parameter: String?)
+    /// With the decoded parameters, from left to right.
+    case matches(parameters: [String])
     case differs
   }
 
@@ -27,20 +23,35 @@ struct PathPattern: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
-  /// Whether `path` (as it was sent, without its query) is one of this pattern's.
-  func match(_ path: String) -> Match {
-    if path == description { return .matches(parameter: nil) }
-    var parameter: String?
-    let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    guard parts.count == segments.count + 1, parts[0].isEmpty else { return .differs }
-    for (part, segment) in zip(parts.dropFirst(), segments) {
-      guard let decoded = Self.percentDecoded(part) else { return .differs }
+  /// Whether every segment is a literal.
+  var isLiteral: Bool { !segments.contains(.parameter) }
+
+  func match(_ path: RequestPath) -> Match {
+    guard path.segments.count == segments.count else { return .differs }
+    var parameters: [String] = []
+    for (part, segment) in zip(path.segments, segments) {
+      guard let part else { return .differs }
       switch segment {
-      case .literal(let literal): if decoded != literal { return .differs }
-      case .parameter: parameter = decoded
+      case .literal(let literal): if part != literal { return .differs }
+      case .parameter: parameters.append(part)
       }
     }
-    return .matches(parameter: parameter)
+    return .matches(parameters: parameters)
+  }
+}
+
+/// A request's path (as it was sent, without its query), taken apart once for all patterns that it is compared with.
+///
+/// It is split at its slashes before its percent-encoding is undone (RFC 3986, sections 2.4 and 3.3), so a name may hold
+/// an encoded slash and never reaches into another segment. Empty and dot segments are segments like any other: they
+/// match no literal, and no path is rewritten.
+struct RequestPath {
+  /// Nil for a segment whose percent-encoding is broken: it is like no other. Empty where the path is no path.
+  let segments: [String?]
+
+  init(_ path: String) {
+    let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    segments = parts[0].isEmpty ? parts.dropFirst().map(Self.percentDecoded) : []
   }
 
   /// RFC 3986, section 2.1; nil where a triplet is broken or the octets are not UTF-8.

@@ -34,7 +34,7 @@ package struct RequestOutcome: Sendable {
 }
 
 /// A layer's name and its model's.
-package struct LayerLabel: Sendable, Equatable {
+package struct LayerLabel: Sendable, Hashable {
   package let model: String
   package let layer: String
 }

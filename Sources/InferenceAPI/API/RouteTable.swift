@@ -8,6 +8,13 @@ struct Route: Sendable {
     case none
     /// A JSON text, which may ask for computing.
     case json
+    /// A JSON text with or without binary tensors behind it, of whatever media type its client gives it.
+    case tensors
+    /// A short JSON text or nothing, of whatever media type.
+    case optional
+
+    /// Whether a request without a body is refused.
+    var isRequired: Bool { self == .json || self == .tensors }
   }
 
   let method: Method
@@ -30,8 +37,18 @@ struct Route: Sendable {
 /// Every operation, in one place. A path that has GET answers HEAD too, and every path answers OPTIONS.
 struct RouteTable: Sendable {
   let routes: [Route]
+  /// Places of the routes whose path has no parameter, by it.
+  private let literal: [String: [Int]]
 
-  static let standard = RouteTable(routes: [
+  init(routes: [Route]) {
+    self.routes = routes
+    literal = Dictionary(
+      grouping: routes.indices.filter { routes[$0].path.isLiteral }, by: { routes[$0].path.description })
+  }
+
+  static let standard = RouteTable(routes: native + openInference)
+
+  private static let native = [
     Route(.post, "/v1/ffn", content: .json) { $0.computeFFN($1) },
     Route(.post, "/v1/glu", content: .json) { $0.computeGate($1) },
     Route(.get, "/v1/models") { $0.listModels($1) },
@@ -39,11 +56,11 @@ struct RouteTable: Sendable {
     Route(.get, "/livez") { $0.answerLive($1) },
     Route(.get, "/readyz") { $0.answerReady($1) },
     Route(.get, "/openapi.yaml") { $0.answerOpenAPI($1) },
-  ])
+  ]
 
   /// Where a request line leads.
   enum Destination: Sendable {
-    case route(Route, parameter: String?)
+    case route(Route, parameters: [String])
     /// OPTIONS: the methods of the path, or of the whole server.
     case options(allow: [Method])
   }
@@ -55,10 +72,14 @@ struct RouteTable: Sendable {
   func destination(_ method: Method, path: String) throws(APIError) -> Destination {
     if method == .options, path == "*" { return .options(allow: allowed(routes)) }
     let wanted: Method = method == .head ? .get : method
+    if let place = literal[path]?.first(where: { routes[$0].method == wanted }) {
+      return .route(routes[place], parameters: [])
+    }
+    let path = RequestPath(path)
     var others: [Route] = []
     for route in routes {
-      guard case .matches(let parameter) = route.path.match(path) else { continue }
-      if route.method == wanted { return .route(route, parameter: parameter) }
+      guard case .matches(let parameters) = route.path.match(path) else { continue }
+      if route.method == wanted { return .route(route, parameters: parameters) }
       others.append(route)
     }
     if others.isEmpty { throw .unknownRoute }

@@ -18,6 +18,8 @@ struct ForwardRequest: Sendable {
   let activations: ActivationSet
   /// A reading of the monotonic clock; from then on the pass is not begun.
   let deadline: Nanoseconds?
+  /// Nil for weights given in the request.
+  let label: LayerLabel?
 
   var rows: Int { input.shape.leading }
 }
@@ -72,9 +74,10 @@ final class Inference: Sendable {
   private let jobBytes = Atomic<Int>(0)
   private let jobBytesLimit: Int
 
-  init(_ configuration: APIConfiguration) {
+  /// - Parameter passed: told of every forward pass through a served layer.
+  init(_ configuration: APIConfiguration, passed: @escaping @Sendable (LayerLabel) -> Void) {
     let kernels = configuration.kernels
-    let desks = (0..<configuration.workers).map { _ in WorkerDesk(kernels: kernels) }
+    let desks = (0..<configuration.workers).map { _ in WorkerDesk(kernels: kernels, passed: passed) }
     jobBytesLimit = configuration.jobBytesLimit
     pool = WorkerPool(
       workers: configuration.workers, limits: configuration.batching,

@@ -9,12 +9,14 @@ internal import TensorCoding
 final class WorkerDesk: @unchecked Sendable {
   private let kernels: Kernels
   private let workspace = Workspace()
+  private let passed: @Sendable (LayerLabel) -> Void
   /// `[rows, dIn]`, `[rows, dOut]`, what a row brings of experts and each activation that somebody wants, of a joined
   /// batch.
   private var joined = FloatStorage(capacity: 0)
 
-  init(kernels: Kernels) {
+  init(kernels: Kernels, passed: @escaping @Sendable (LayerLabel) -> Void) {
     self.kernels = kernels
+    self.passed = passed
   }
 
   /// Computes a batch and completes each of its entries.
@@ -38,6 +40,7 @@ final class WorkerDesk: @unchecked Sendable {
       return
     }
     let compute = MonotonicClock.now() - started
+    if let label = first.request.label { passed(label) }
     for entry in batch.entries {
       entry.payload.completion(
         .success(

@@ -24,14 +24,15 @@ extension InferenceAPI {
       let request = try FFNRequest(decoding: call.takeBody(), limits: requestLimits)
       let subject = try catalog.resolve(request.subject)
       call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
-      try subject.check(request, configuration)
+      try subject.check(request.input.tensor.shape, request.activations, request.experts, configuration)
       let submitted = MonotonicClock.now()
       let timing = RequestTiming(read: call.readTime, decode: submitted - started, queue: waited)
       let withdraw = try inference.submit(
         ForwardRequest(
           subject: subject.layer, input: request.input.tensor, experts: request.experts,
           activations: request.activations,
-          deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 }),
+          deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 },
+          label: subject.label),
         id: call.id
       ) { [self] result in
         switch result {
@@ -93,33 +94,38 @@ struct FFNSubject: Sendable {
   /// Checks what neither the body nor the layer can say alone.
   ///
   /// - Throws: `.inputWidth`, `.tooManyRows`, `.activationAbsent`, `.experts`.
-  func check(_ request: FFNRequest, _ configuration: APIConfiguration) throws(APIError) {
-    let shape = request.input.tensor.shape
+  func check(
+    _ shape: Shape, _ activations: ActivationSet, _ experts: GivenExperts?, _ configuration: APIConfiguration
+  ) throws(APIError) {
     guard shape.last == dIn else { throw .inputWidth(found: shape, expected: dIn) }
-    for activation in Activation.allCases where request.activations.contains(activation) {
+    for activation in Activation.allCases where activations.contains(activation) {
       // Experts that the request chose have passed no router.
-      guard widths[activation] > 0, request.experts == nil else {
+      guard widths[activation] > 0, experts == nil else {
         throw .activationAbsent(activation, isMixture: widths.isMixture)
       }
     }
-    if let experts = request.experts {
+    if let experts {
       guard case .packed(.mixture(let mixture)) = layer else { throw .experts(.noMixture) }
       try experts.check(mixture, input: shape)
     }
-    let limit = rowsLimit(request, configuration)
+    let limit = rowsLimit(configuration, activations, choices: experts?.choices)
     if shape.leading > limit { throw .tooManyRows(found: shape.leading, limit: limit) }
   }
 
   /// Rows of one request, so that neither its reply, nor the workspace, nor the time of a worker grows without bound: a
   /// layer that comes with its request has any shape.
-  private func rowsLimit(_ request: FFNRequest, _ configuration: APIConfiguration) -> Int {
+  ///
+  /// - Parameter choices: experts that every row brings.
+  func rowsLimit(
+    _ configuration: APIConfiguration, _ activations: ActivationSet = [], choices: Int? = nil
+  ) -> Int {
     let elements = configuration.resultElementsLimit
-    let byReply = elements / (dOut + widths.total(of: request.activations))
+    let byReply = elements / (dOut + widths.total(of: activations))
     // The engine holds the hidden rows of one chunk.
     let byWorkspace = elements / widths.hidden < Workspace.chunkRows ? elements / widths.hidden : .max
     // A row with experts of its own may have more of them than the router would choose.
     let topK = widths[.expertWeights]
-    let passes = request.experts.map { ($0.choices + topK - 1) / topK } ?? 1
+    let passes = choices.map { ($0 + topK - 1) / topK } ?? 1
     let byTime = configuration.multiplyAddsLimit / (multiplyAddsOfRow * passes)
     return min(byReply, byWorkspace, byTime)
   }
@@ -147,14 +153,16 @@ extension ModelCatalog {
 
 extension ServedModel {
   fileprivate func layer(_ reference: LayerReference?) throws(APIError) -> ServedLayer {
+    guard let reference else { return layers[defaultLayer] }
+    guard let place = place(of: reference) else { throw .unknownLayer(reference, model: name) }
+    return layers[place]
+  }
+
+  /// Where among its layers the one is; nil where there is no such.
+  func place(of reference: LayerReference) -> Int? {
     switch reference {
-    case nil: return layers[defaultLayer]
-    case .index(let index)?:
-      guard layers.indices.contains(index) else { throw .unknownLayer(.index(index), model: name) }
-      return layers[index]
-    case .name(let layerName)?:
-      guard let layer = self[layer: layerName] else { throw .unknownLayer(.name(layerName), model: name) }
-      return layer
+    case .index(let index): layers.indices.contains(index) ? index : nil
+    case .name(let name): place(ofLayer: name)
     }
   }
 }

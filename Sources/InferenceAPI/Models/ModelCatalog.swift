@@ -41,7 +41,7 @@ package struct ServedModel: Sendable {
   package let defaultLayer: Int
   private let placeOfName: [String: Int]
 
-  init(name: String, family: String, rule: String, layers: [ServedLayer], defaultLayer: Int = 0) {
+  package init(name: String, family: String, rule: String, layers: [ServedLayer], defaultLayer: Int = 0) {
     precondition(layers.indices.contains(defaultLayer), "a model has layers")
     self.name = name
     self.family = family
@@ -51,7 +51,7 @@ package struct ServedModel: Sendable {
     placeOfName = Dictionary(layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  package subscript(layer name: String) -> ServedLayer? { placeOfName[name].map { layers[$0] } }
+  func place(ofLayer name: String) -> Int? { placeOfName[name] }
 
   /// Bytes of the packed weights.
   package var residentBytes: Int { layers.reduce(0) { $0 + $1.block.residentBytes } }
@@ -64,6 +64,12 @@ package struct ServedLayer: Sendable {
   /// The dtype of its tensors in the checkpoint, as safetensors writes it.
   package let storedType: String
   package let block: Block
+
+  package init(name: String, storedType: String, block: Block) {
+    self.name = name
+    self.storedType = storedType
+    self.block = block
+  }
 }
 
 /// Why there is no catalog.

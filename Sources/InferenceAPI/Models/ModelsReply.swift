@@ -18,7 +18,7 @@ extension InferenceAPI {
 
   func describeModel(_ call: Call) {
     guard let catalog else { return call.fail(.notReady) }
-    let name = call.parameter ?? ""
+    let name = call.parameters[0]
     guard let model = catalog[name] else { return call.fail(.unknownModel(name)) }
     var writer = JSONWriter()
     writer.model(model)

@@ -31,6 +31,9 @@ enum APIError: Error {
   // What the request asks for.
   case unknownModel(String)
   case unknownLayer(LayerReference, model: String)
+  /// Of the model in the path.
+  case unknownVersion(String)
+  case openInference(OpenInferenceFlaw)
   /// The input's last dimension is not the layer's.
   case inputWidth(found: Shape, expected: Int)
   /// More rows than the server computes for one request with this layer.

@@ -21,7 +21,17 @@ struct Problem: Sendable {
   var fields: [(FieldName, String)] = []
 
   /// The problem as the response to the request `instance`, whose log line bears the same id.
-  func response(instance: RequestID) -> Response {
+  func response(instance: RequestID, form: ErrorForm) -> Response {
+    var response =
+      switch form {
+      case .problemDetails: details(instance)
+      case .openInference: openInferenceError
+      }
+    for (name, value) in fields { response.fields.append(name, value) }
+    return response
+  }
+
+  private func details(_ instance: RequestID) -> Response {
     var writer = JSONWriter(reserving: 384)
     writer.object { writer in
       writer.string(type.uri, as: "type")
@@ -39,8 +49,34 @@ struct Problem: Sendable {
       case nil: break
       }
     }
-    var response = Response.json(writer, type.status, mediaType: "application/problem+json")
-    for (name, value) in fields { response.fields.append(name, value) }
-    return response
+    return .json(writer, type.status, mediaType: "application/problem+json")
+  }
+
+  /// `{"error": "text"}`, all that clients of the Open Inference Protocol read.
+  private var openInferenceError: Response {
+    var writer = JSONWriter()
+    let text = detail ?? type.title + "."
+    writer.object { $0.string(place.map { "\(text) (\($0))" } ?? text, as: "error") }
+    return .json(writer, type.status)
+  }
+
+  /// The location in words; an element's index stands in the detail already.
+  private var place: String? {
+    switch location {
+    case .offset(let offset): "at byte \(offset) of the JSON"
+    case .pointer(let pointer): pointer.isEmpty ? nil : "at \(pointer)"
+    case .element, nil: nil
+    }
+  }
+}
+
+/// How a problem is told, which the path decides: whoever sends to `/v2` speaks the Open Inference Protocol.
+enum ErrorForm: Sendable {
+  /// RFC 9457.
+  case problemDetails
+  case openInference
+
+  init(path: String?) {
+    self = path == "/v2" || path?.hasPrefix("/v2/") == true ? .openInference : .problemDetails
   }
 }

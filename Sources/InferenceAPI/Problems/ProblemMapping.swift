@@ -62,6 +62,11 @@ extension Problem {
       self.init(
         type: .unknownLayer, detail: "The model \"\(model)\" has no layer \(layer); /v1/models/\(model) lists them.",
         location: .pointer("/layer"))
+    case .unknownVersion(let version):
+      self.init(
+        type: .unknownModel, detail: "There is no version \"\(version)\": every model has the version 1.")
+    case .openInference(let flaw):
+      self.init(flaw)
     case .inputWidth(let found, let expected):
       self.init(
         type: .shapeMismatch,

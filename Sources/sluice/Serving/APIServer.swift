@@ -19,7 +19,7 @@ extension RequestHandler {
             head: request.head, body: request.body, receivedAt: request.receivedAt, completedAt: request.completedAt),
           reply: ReplySink(exchange))
       },
-      failure: { api.answer(TransportFailure($0)) })
+      failure: { api.answer(TransportFailure($0), to: $1) })
   }
 }
 

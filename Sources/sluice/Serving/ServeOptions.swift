@@ -99,6 +99,7 @@ struct EngineOptions: ParsableArguments {
     var configuration = APIConfiguration(
       workers: workers?.value ?? CPUQuota.threads(), batching: batching, kernels: chosen)
     configuration.bodyBytesLimit = limits.maxBodyBytes.bytes
+    configuration.version = Version.text
     return configuration
   }
 }
