@@ -35,7 +35,7 @@ boundaries: ## Which room may import what.
 bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	$(SWIFT) build -c release
 	.build/release/sluice-benchmarks codec
-	.build/release/sluice-benchmarks engine
+	.build/release/sluice bench
 	.build/release/sluice-benchmarks mixture
 	.build/release/sluice-benchmarks http1
 	scripts/bench-http

@@ -1,12 +1,12 @@
 import ArgumentParser
 
-/// Measures one room at a time, without the others; `make bench` runs them all.
+/// Measures one room at a time, without the others; `make bench` runs them all. Layers are measured by `sluice bench`.
 @main
 struct Benchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sluice-benchmarks",
     abstract: "Measures Sluice's rooms one by one.",
     subcommands: [
-      CodecBenchmark.self, EngineBenchmark.self, MixtureBenchmark.self, ProtocolBenchmark.self, EchoServer.self,
+      CodecBenchmark.self, MixtureBenchmark.self, ProtocolBenchmark.self, EchoServer.self,
     ])
 }

@@ -34,16 +34,21 @@ package struct Yardsticks {
 
   /// Reads the packed weights of `layer` once, in order, shared among the threads; returns the bytes read.
   package func readWeights(of layer: FeedForwardLayer) -> Int {
-    layer.packedWeights.reduce(0) { bytes, weights in
-      var context = Context(read: kernels.table.pointee.read_floats, floats: weights)
-      run(chunks: (weights.count + Context.chunkFloats - 1) / Context.chunkFloats, &context) { context, chunk, _ in
-        let context = context.load(as: Context.self)
-        let first = chunk * Context.chunkFloats
-        let count = min(Context.chunkFloats, context.floats.count - first)
-        _ = context.read(context.floats.baseAddress! + first, count)
-      }
-      return bytes + weights.count * MemoryLayout<Float>.stride
+    layer.packedWeights.reduce(0) { bytes, weights in bytes + read(weights) }
+  }
+
+  /// Reads `stretch` once, in order, shared among the threads; returns the bytes read.
+  package func read(_ stretch: MemoryStretch) -> Int { read(stretch.floats) }
+
+  private func read(_ floats: UnsafeBufferPointer<Float>) -> Int {
+    var context = Context(read: kernels.table.pointee.read_floats, floats: floats)
+    run(chunks: (floats.count + Context.chunkFloats - 1) / Context.chunkFloats, &context) { context, chunk, _ in
+      let context = context.load(as: Context.self)
+      let first = chunk * Context.chunkFloats
+      let count = min(Context.chunkFloats, context.floats.count - first)
+      _ = context.read(context.floats.baseAddress! + first, count)
     }
+    return floats.count * MemoryLayout<Float>.stride
   }
 
   private func run(chunks: Int, _ context: inout Context, _ work: Team.Work) {

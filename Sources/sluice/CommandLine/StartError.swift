@@ -16,6 +16,8 @@ enum StartError: Error {
   case listen(ListenError)
   /// Of `inspect`, which gives no names.
   case inspection(CheckpointError)
+  /// Of `bench`: what there is no memory for.
+  case benchmark(String)
 
   var exitCode: Int32 {
     switch self {
@@ -24,7 +26,7 @@ enum StartError: Error {
     case .catalog(let error): error.exitCode
     case .tls(.unreadable): Self.unreadableInput
     case .tls: Self.refusedData
-    case .listen(.resources): Self.systemError
+    case .listen(.resources), .benchmark: Self.systemError
     case .listen: Self.unavailable
     }
   }
@@ -48,6 +50,7 @@ extension StartError: CustomStringConvertible {
     case .tls(let error): "\(error)"
     case .listen(let error): "\(error)"
     case .inspection(let error): "\(error)"
+    case .benchmark(let text): text
     }
   }
 }

@@ -14,7 +14,7 @@ final class StopSignals {
   ///   - queue: serial; where both closures run.
   ///   - first: begins to finish.
   ///   - second: ends the process; gets the signal's number.
-  private init(
+  init(
     queue: DispatchQueue, first: @escaping @Sendable () -> Void, second: @escaping @Sendable (Int32) -> Void
   ) {
     let received = ReceivedSignals()

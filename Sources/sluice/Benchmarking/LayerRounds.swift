@@ -1,0 +1,93 @@
+import FeedForward
+
+/// One layer while it is measured: the machine's limits and a pass of each number of rows, in turns.
+///
+/// A share is a ratio within one round, so that other work on the machine falls on both of its sides.
+final class LayerRounds {
+  /// What was measured for one number of rows; one element for each round.
+  struct Passes {
+    let rows: Int
+    var nanoseconds: [Double] = []
+    /// Operations in a nanosecond of this round's multiply–adds alone.
+    var peaks: [Double] = []
+    /// Bytes in a nanosecond of a plain read of the weights just before the pass; empty where it was not read.
+    var reads: [Double] = []
+  }
+
+  let block: Block
+  private(set) var passes: [Passes]
+  private let yardsticks: Yardsticks
+  private let team: Team
+  private let workspace = Workspace()
+  private let input: [Float]
+  private var output: [Float]
+  private var isAscending = true
+
+  init(_ block: Block, arithmetic: Arithmetic, kernels: Kernels, rows: [Int], team: Team) {
+    self.block = block
+    self.team = team
+    yardsticks = Yardsticks(kernels: kernels, arithmetic: arithmetic, team: team)
+    passes = rows.map { Passes(rows: $0) }
+    let most = rows.max() ?? 1
+    input = MadeUpWeights.numbers(most * block.dIn, within: 1)
+    output = [Float](repeating: 0, count: most * block.dOut)
+    switch block {
+    case .layer(let layer): workspace.reserve(for: layer, rows: most)
+    case .mixture(let mixture): workspace.reserve(for: mixture, rows: most)
+    }
+  }
+
+  /// A pass over every number of rows, which nobody times.
+  func warmUp(isStopped: () -> Bool) {
+    for pass in passes where !isStopped() { forward(rows: pass.rows) }
+  }
+
+  /// One round. Every second one goes through the rows from the most to the least, so that what drifts falls on both
+  /// ends.
+  func round(isStopped: () -> Bool) {
+    _ = yardsticks.multiplyAdds()  // the helpers are awake from here on
+    let peak = Stopwatch.rate { 2 * Double(yardsticks.multiplyAdds()) }
+    for index in isAscending ? Array(passes.indices) : passes.indices.reversed() {
+      if isStopped() { return }
+      if passes[index].rows <= Self.readRows, case .layer(let layer) = block {
+        passes[index].reads.append(Stopwatch.rate { Double(yardsticks.readWeights(of: layer)) })
+      }
+      passes[index].nanoseconds.append(Stopwatch.nanoseconds { forward(rows: passes[index].rows) })
+      passes[index].peaks.append(peak)
+    }
+    isAscending.toggle()
+  }
+
+  /// One turn: a pass that nobody times, then passes of `rows` rows for `seconds` and ``turnPasses`` at least.
+  func turn(rows: Int, seconds: Double) -> [Double] {
+    forward(rows: rows)
+    var nanoseconds: [Double] = []
+    var total = 0.0
+    while nanoseconds.count < Self.turnPasses || total < seconds * 1e9 {
+      let pass = Stopwatch.nanoseconds { forward(rows: rows) }
+      total += pass
+      nanoseconds.append(pass)
+    }
+    return nanoseconds
+  }
+
+  private func forward(rows: Int) {
+    // Unsafe: a pass reads and writes `rows` rows; the arrays have room for the most of `passes`.
+    input.withUnsafeBufferPointer { input in
+      output.withUnsafeMutableBufferPointer { output in
+        let (input, output) = (input.baseAddress!, output.baseAddress!)
+        switch block {
+        case .layer(let layer):
+          layer.forward(input: input, rows: rows, output: output, workspace: workspace, team: team)
+        case .mixture(let mixture):
+          mixture.forward(input: input, rows: rows, output: output, workspace: workspace, team: team)
+        }
+      }
+    }
+  }
+
+  /// Up to here weights are read about as long as they are computed with.
+  private static let readRows = 32
+
+  private static let turnPasses = 3
+}
