@@ -4,13 +4,14 @@ import InferenceAPI
 /// Models made on the spot.
 enum Fixture {
   /// Two bilinear layers: `first.mlp` takes rows of 4 and `second.mlp` rows of 2, all weights being `weight`.
-  static func model(_ name: String, weight: Float = 1) throws -> ServedModel {
-    ServedModel(
-      name: name, family: "fixture", rule: "bilinear",
-      layers: [
-        ServedLayer(name: "first.mlp", storedType: "F32", block: .layer(try layer(dModel: 4, weight))),
-        ServedLayer(name: "second.mlp", storedType: "F32", block: .layer(try layer(dModel: 2, weight))),
-      ])
+  static func model(_ name: String, weight: Float = 1) throws -> GivenModel {
+    let layers = [
+      ServedLayer(name: "first.mlp", storedType: "F32", block: .layer(try layer(dModel: 4, weight))),
+      ServedLayer(name: "second.mlp", storedType: "F32", block: .layer(try layer(dModel: 2, weight))),
+    ]
+    return GivenModel(
+      name: name,
+      source: .made { name, _ in ServedModel(name: name, family: "fixture", rule: "bilinear", layers: layers) })
   }
 
   private static func layer(dModel: Int, _ weight: Float) throws -> FeedForwardLayer {

@@ -1,7 +1,6 @@
-import Checkpoint
-import FeedForward
 import Foundation
 import InferenceAPI
+import Synchronization
 import Testing
 
 /// Layers of published models through POST /v1/ffn, with weights in the request and from a checkpoint.
@@ -79,14 +78,15 @@ import Testing
     try Golden.write(
       Self.tensors(test, golden).map { (name: $0.name, values: $0.values) }, metadata: ["variant": test.variant],
       to: url)
-    var steps: [PackingProgress] = []
-    let model = try ServedModel(packing: Checkpoint.open(url.path), as: "golden", kernels: .best()) {
-      steps.append($0)
+    let steps = Mutex<[PackingProgress]>([])
+    let harness = try Harness(
+      [GivenModel(name: "golden", source: .checkpoint(path: url.path)), GivenModel(name: "demo", source: .demo)],
+      loading: Harness.Loading(observe: { if case .progress(let step) = $0 { steps.withLock { $0.append(step) } } }))
+    steps.withLock { steps in
+      #expect(steps.map(\.packedLayers) == [0, 1])
+      #expect(steps.last.map { $0.packedBytes == $0.bytes && $0.layers == 1 && $0.model == "golden" } == true)
     }
-    #expect(steps.map(\.packedLayers) == [0, 1])
-    #expect(steps.last.map { $0.packedBytes == $0.bytes && $0.layers == 1 && $0.model == "golden" } == true)
 
-    let harness = try Harness([model, DemoModel.make(kernels: .best())])
     let answer = await harness.ffn(#"{"input":\#(try golden("input").nested)}"#)
     #expect(answer.json["model"] as? String == "golden")
     #expect(answer.json["variant"] as? String == test.variant)

@@ -1,4 +1,5 @@
 import Batching
+import Checkpoint
 import Dispatch
 import FeedForward
 import Foundation
@@ -9,13 +10,34 @@ import Testing
 
 /// The API with nothing around it: requests are parsed from bytes, and their answers are awaited.
 struct Harness {
+  /// How the store works.
+  struct Loading {
+    var configuration = ModelStore.Configuration(kernels: .best())
+    /// Inside the call.
+    var background: @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() }
+    var observe: @Sendable (ModelEvent) -> Void = { _ in }
+
+    init(
+      repository: ModelRepository? = nil,
+      background: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() },
+      observe: @escaping @Sendable (ModelEvent) -> Void = { _ in }
+    ) {
+      configuration.repository = repository
+      self.background = background
+      self.observe = observe
+    }
+  }
+
   let api: InferenceAPI
+  let store: ModelStore
   let outcomes = OutcomeLog()
 
-  /// - Parameter models: the demo model unless said otherwise; none for an API that is still loading.
+  /// - Parameters:
+  ///   - models: loaded when this returns; the demo model unless said otherwise, none for an API that is still loading.
   init(
-    _ models: [ServedModel]? = nil, workers: Int = 2, maxBatchRows: Int = 64, maxQueueRows: Int = 4096,
-    batchDelay: Duration = .zero, adjust: (inout APIConfiguration) -> Void = { _ in }
+    _ models: [GivenModel] = [GivenModel(name: "demo", source: .demo)], workers: Int = 2, maxBatchRows: Int = 64,
+    maxQueueRows: Int = 4096,
+    batchDelay: Duration = .zero, loading: Loading = Loading(), adjust: (inout APIConfiguration) -> Void = { _ in }
   ) throws {
     var configuration = APIConfiguration(
       workers: workers,
@@ -23,9 +45,11 @@ struct Harness {
       kernels: .best())
     adjust(&configuration)
     let outcomes = outcomes
-    api = InferenceAPI(configuration: configuration) { outcomes.append($0) }
-    let served = try models ?? [DemoModel.make(kernels: .best())]
-    if !served.isEmpty { api.publish(try ModelCatalog(served)) }
+    store = ModelStore(loading.configuration, background: loading.background, observe: loading.observe)
+    api = InferenceAPI(configuration: configuration, store: store) { outcomes.append($0) }
+    guard !models.isEmpty || loading.configuration.repository != nil else { return }
+    try store.open(models)
+    store.start { if case .failure(let error) = $0 { Issue.record(error) } }
   }
 
   /// Admits and hands over a request; its answer is awaited at the exchange.

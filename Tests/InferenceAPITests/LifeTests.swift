@@ -1,5 +1,4 @@
 import Batching
-import FeedForward
 import Foundation
 import HTTP1
 import InferenceAPI
@@ -11,16 +10,16 @@ import Testing
   @Test func loadingServerIsAliveAndNotReady() async throws {
     let harness = try Harness([])
     #expect((await harness.get("/livez")).status == 200)
-    for path in ["/readyz", "/v1/models", "/v1/models/demo"] {
-      let answer = await harness.get(path)
-      #expect(answer.status == 503)
-      #expect(answer.problem == "not-ready")
-    }
+    let unready = await harness.get("/readyz")
+    #expect(unready.status == 503)
+    #expect(unready.problem == "not-ready")
+    #expect((await harness.get("/v1/models")).json["models"] as? [String] == [])
     let answer = await harness.ffn(#"{"input":[1,2,3,4]}"#)
     #expect(answer.status == 503)
     #expect(answer.fields.first(.retryAfter) == "1")
 
-    harness.api.publish(try ModelCatalog([DemoModel.make(kernels: .best())]))
+    try harness.store.open([GivenModel(name: "demo", source: .demo)])
+    harness.store.start { _ in }
     #expect((await harness.get("/readyz")).text == "ready\n")
     #expect((await harness.ffn(#"{"input":[1,2,3,4]}"#)).status == 200)
   }
@@ -98,12 +97,6 @@ import Testing
     #expect(harness.outcomes.all.count == 200)
     #expect(Set(harness.outcomes.all.map(\.id)).count == 200)
     for exchange in exchanges { #expect(exchange.answers <= 1) }
-  }
-
-  @Test func catalogRefusesNamesThatNobodyCouldCall() throws {
-    let demo = try DemoModel.make(kernels: .best())
-    #expect(throws: CatalogError.noModels) { try ModelCatalog([]) }
-    #expect(throws: CatalogError.duplicateModel("demo")) { try ModelCatalog([demo, demo]) }
   }
 
   /// Whatever bytes come, the answer is a result or a problem that names its place, and the API goes on.

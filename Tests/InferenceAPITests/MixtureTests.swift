@@ -38,8 +38,9 @@ import Testing
       config: #""model_type": "gpt_oss", "num_experts_per_tok": 4, "swiglu_limit": 7.0"#, topK: 4, hasShared: false),
   ]
 
-  /// The model as it would be served: the golden's file, whose other tensors are no layer's, beside a configuration.
-  static func served(_ test: Case) throws -> ServedModel {
+  /// Something with the model as it would be served: the golden's file, whose other tensors are no layer's, beside a
+  /// configuration.
+  static func with<R>(_ test: Case, _ body: ([GivenModel]) throws -> R) throws -> R {
     let folder = FileManager.default.temporaryDirectory.appending(path: "mixture-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -47,7 +48,7 @@ import Testing
       .appending(path: "FeedForwardTests/Fixtures/\(test.file).safetensors")
     try FileManager.default.copyItem(at: golden, to: folder.appending(path: "model.safetensors"))
     try Data("{\(test.config)}".utf8).write(to: folder.appending(path: "config.json"))
-    return try ServedModel(packing: Checkpoint.open(folder.path), as: "moe", kernels: .best())
+    return try body([GivenModel(name: "moe", source: .checkpoint(path: folder.path))])
   }
 
   static let router = #""activations":["router_logits","expert_indices","expert_weights"]"#
@@ -55,7 +56,7 @@ import Testing
   @Test(arguments: cases, ["nested", "flat", "base64"])
   func answersAsTheGolden(_ test: Case, _ form: String) async throws {
     let golden = try Golden(test.file)
-    let harness = try Harness([try Self.served(test)])
+    let harness = try Self.with(test) { try Harness($0) }
     let answer = await harness.ffn(#"{"input":\#(try golden("input").inForm(form)),\#(Self.router)}"#)
     #expect(answer.status == 200, "\(answer.text)")
     #expect(GoldenTests.distance(answer.output, try golden("output").floats) <= (try golden.bound) + 1e-7)
@@ -80,7 +81,7 @@ import Testing
   @Test(arguments: cases)
   func companyDoesNotChangeABit(_ test: Case) async throws {
     let golden = try Golden(test.file)
-    let harness = try Harness([try Self.served(test)], workers: 1, batchDelay: .milliseconds(200))
+    let harness = try Self.with(test) { try Harness($0, workers: 1, batchDelay: .milliseconds(200)) }
     let input = try golden("input")
     let bodies = (0..<input.shape[0]).map { row in
       let values = Golden.Values(shape: [64], floats: Array(input.floats[(row * 64)..<((row + 1) * 64)]))
@@ -98,7 +99,7 @@ import Testing
 
   @Test func modelsSayWhatAMixtureIs() async throws {
     for test in Self.cases {
-      let harness = try Harness([try Self.served(test)])
+      let harness = try Self.with(test) { try Harness($0) }
       let model = (await harness.get("/v1/models/moe")).json
       let layer = try #require((model["layers"] as? [[String: Any]])?.first)
       #expect(layer["experts"] as? Int == 8)
@@ -115,7 +116,7 @@ import Testing
   @Test func givenExpertsGiveTheRoutersSum() async throws {
     let test = Self.cases[0]
     let golden = try Golden(test.file)
-    let harness = try Harness([try Self.served(test)], workers: 1, batchDelay: .milliseconds(100))
+    let harness = try Self.with(test) { try Harness($0, workers: 1, batchDelay: .milliseconds(100)) }
     let input = try golden("input").nested
     let routed = await harness.ffn(#"{"input":\#(input),\#(Self.router)}"#)
     let activations = try #require(routed.json["activations"] as? [String: Any])
@@ -144,7 +145,7 @@ import Testing
   @Test func moreExpertsAreFewerRows() async throws {
     // Of a row: the router's 64·8, and two experts of 160·(2·64 + 64).
     let multiplyAdds = 64 * 8 + 2 * 160 * (2 * 64 + 64)
-    let harness = try Harness([try Self.served(Self.cases[0])]) { $0.multiplyAddsLimit = 2 * multiplyAdds }
+    let harness = try Self.with(Self.cases[0]) { try Harness($0) { $0.multiplyAddsLimit = 2 * multiplyAdds } }
     func answer(rows: Int, choices: Int) async -> Answer {
       let indices = Array(repeating: Array(0..<choices), count: rows)
       let weights = Array(repeating: Array(repeating: 1, count: choices), count: rows)
@@ -195,7 +196,7 @@ import Testing
     ),
   ])
   func mixturesRefusal(_ members: String, _ problem: String, _ pointer: String) async throws {
-    let harness = try Harness([try Self.served(Self.cases[0])])
+    let harness = try Self.with(Self.cases[0]) { try Harness($0) }
     let answer = await harness.ffn(#"{"input":[\#(Self.row)],\#(members)}"#)
     #expect(answer.status == 422)
     #expect(answer.problem == problem && answer.pointer == pointer, "\(answer.text)")

@@ -11,6 +11,48 @@ package enum BlockWeights: Sendable {
   }
 }
 
+/// What a layer or a mixture takes and gives, packed or not.
+package struct BlockShape: Sendable {
+  /// What only a mixture has.
+  package struct Mixture: Sendable {
+    package let experts: Int
+    /// Experts that a row goes to.
+    package let topK: Int
+    package let hasShared: Bool
+  }
+
+  package let gate: Gate
+  /// Inputs of a row.
+  package let dIn: Int
+  /// Width of the gate, in a mixture of each routed expert's.
+  package let dFF: Int
+  /// Outputs of a row.
+  package let dOut: Int
+  package let mixture: Mixture?
+
+  package init(_ weights: BlockWeights) {
+    let first: LayerWeights
+    switch weights {
+    case .layer(let layer): (first, mixture) = (layer, nil)
+    case .mixture(let weights):
+      first = weights.experts[0]
+      mixture = Mixture(experts: weights.experts.count, topK: weights.topK, hasShared: weights.shared != nil)
+    }
+    gate = first.gate
+    (dFF, dIn) = (first.gateProj.rows, first.gateProj.columns)
+    dOut = first.downProj?.rows ?? dFF
+  }
+
+  package init(_ block: Block) {
+    (gate, dIn, dFF, dOut) = (block.gate, block.dIn, block.dFF, block.dOut)
+    switch block {
+    case .layer: mixture = nil
+    case .mixture(let layer):
+      mixture = Mixture(experts: layer.experts.count, topK: layer.topK, hasShared: layer.shared != nil)
+    }
+  }
+}
+
 /// The feed-forward part of one Transformer layer, packed.
 package enum Block: Sendable {
   case layer(FeedForwardLayer)

@@ -49,21 +49,23 @@ package struct APIConfiguration: Sendable {
 /// problems in openapi.yaml: the first that applies is the answer.
 package final class InferenceAPI: Sendable {
   let configuration: APIConfiguration
+  /// What is served, and how it is exchanged.
+  package let store: ModelStore
   let inference: Inference
   private let routes = RouteTable.standard
   private let ids = RequestIDSource()
   let statistics: StatisticsTable
   private let record: @Sendable (RequestOutcome) -> Void
-  private let state = Mutex(State())
+  private let draining = Atomic<Bool>(false)
 
-  private struct State {
-    var catalog: ModelCatalog?
-    var isDraining = false
-  }
-
-  /// - Parameter record: takes the outcome of every request, once, on whatever thread it ended.
-  package init(configuration: APIConfiguration, record: @escaping @Sendable (RequestOutcome) -> Void) {
+  /// - Parameters:
+  ///   - store: answers from what it holds; until it can, the API is alive and not ready.
+  ///   - record: takes the outcome of every request, once, on whatever thread it ended.
+  package init(
+    configuration: APIConfiguration, store: ModelStore, record: @escaping @Sendable (RequestOutcome) -> Void
+  ) {
     self.configuration = configuration
+    self.store = store
     let statistics = StatisticsTable()
     self.statistics = statistics
     self.record = { outcome in
@@ -75,14 +77,9 @@ package final class InferenceAPI: Sendable {
 
   // MARK: Life
 
-  /// Serves these models from now on. Before that the API is alive and not ready.
-  package func publish(_ catalog: ModelCatalog) {
-    state.withLock { $0.catalog = catalog }
-  }
-
   /// Turns `/readyz` to 503, so that nobody sends more. What comes all the same is still answered.
   package func announceDraining() {
-    state.withLock { $0.isDraining = true }
+    draining.store(true, ordering: .relaxed)
   }
 
   /// Takes no computing any more and calls `completion` when what was taken is done.
@@ -94,9 +91,9 @@ package final class InferenceAPI: Sendable {
   /// What the pool holds now.
   package var load: PoolLoad { inference.load }
 
-  var catalog: ModelCatalog? { state.withLock { $0.catalog } }
+  var catalog: ModelCatalog? { store.catalog }
 
-  var isDraining: Bool { state.withLock { $0.isDraining } }
+  var isDraining: Bool { draining.load(ordering: .relaxed) }
 
   var requestLimits: FFNRequest.Limits {
     FFNRequest.Limits(

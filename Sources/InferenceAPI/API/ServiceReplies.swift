@@ -8,10 +8,11 @@ extension InferenceAPI {
     call.answer(.text("live\n"))
   }
 
-  /// GET /readyz: requests are worth sending here: the models are packed, and nobody has asked the server to stop.
+  /// GET /readyz: requests are worth sending here: all models given at the start have been packed, and nobody has asked
+  /// the server to stop. What is loaded or unloaded later does not change it.
   func answerReady(_ call: Call) {
     if isDraining { return call.fail(.draining) }
-    if catalog == nil { return call.fail(.notReady) }
+    if !store.isReady { return call.fail(.notReady) }
     call.answer(.text("ready\n"))
   }
 

@@ -132,7 +132,7 @@ struct FFNSubject: Sendable {
 }
 
 extension ModelCatalog {
-  /// - Throws: `.unknownModel`, `.unknownLayer`.
+  /// - Throws: `.noModel`, `.unknownModel`, `.unknownLayer`, `.layerNotReady`.
   func resolve(_ subject: FFNRequest.Subject) throws(APIError) -> FFNSubject {
     switch subject {
     case .given(let given):
@@ -140,12 +140,16 @@ extension ModelCatalog {
     case .served(let name, let reference):
       let model = try self.model(name)
       let served = try model.layer(reference)
-      return FFNSubject(served.block, label: LayerLabel(model: model.name, layer: served.name))
+      guard let block = served.block else { throw .layerNotReady(layer: served.name, model: model.name) }
+      return FFNSubject(block, label: LayerLabel(model: model.name, layer: served.name))
     }
   }
 
   private func model(_ name: String?) throws(APIError) -> ServedModel {
-    guard let name else { return defaultModel }
+    guard let name else {
+      guard let defaultModel else { throw .noModel }
+      return defaultModel
+    }
     guard let model = self[name] else { throw .unknownModel(name) }
     return model
   }

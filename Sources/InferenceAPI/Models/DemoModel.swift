@@ -21,12 +21,14 @@ package enum DemoModel {
   private static let defaultGate = Gate.swiglu(beta: 1)
 
   /// - Throws: `.layer` where there is no memory.
-  package static func make(kernels: Kernels) throws(CatalogError) -> ServedModel {
+  package static func make(
+    named name: String = Self.name, kernels: Kernels
+  ) throws(ModelStoreError) -> ServedModel {
     var layers: [ServedLayer] = []
     for gate in Gate.all {
       do {
-        let layer = try layer(gate, kernels)
-        layers.append(ServedLayer(name: gate.wireName, storedType: WeightType.f32.rawValue, block: .layer(layer)))
+        let block = Block.layer(try layer(gate, kernels))
+        layers.append(ServedLayer(name: gate.wireName, storedType: WeightType.f32.rawValue, block: block))
       } catch {
         throw .layer(model: name, layer: gate.wireName, error)
       }

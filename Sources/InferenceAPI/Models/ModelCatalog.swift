@@ -1,26 +1,20 @@
-package import Checkpoint
 package import FeedForward
 
-/// What is served: models by name, the first of them the default. A value that never changes; a request looks its layer
-/// up once and goes on with what it found.
+/// What is served at one moment: models by name, the first of them the default. A value that never changes; a request
+/// looks its layer up once and goes on with what it found, whatever is loaded or unloaded meanwhile.
 package struct ModelCatalog: Sendable {
-  /// In the order in which they were given; never empty.
+  /// In the order in which they were given, then in that in which they were loaded; empty where nothing is loaded.
   package let models: [ServedModel]
   private let placeOfName: [String: Int]
 
-  /// - Throws: `.noModels`, `.duplicateModel`, or `.invalidName` for a name that no path and no `model` could hold.
-  package init(_ models: [ServedModel]) throws(CatalogError) {
-    if models.isEmpty { throw .noModels }
-    var placeOfName: [String: Int] = [:]
-    for (place, model) in models.enumerated() {
-      if model.name.isEmpty || model.name.contains("/") { throw .invalidName(model.name) }
-      if placeOfName.updateValue(place, forKey: model.name) != nil { throw .duplicateModel(model.name) }
-    }
+  /// - Parameter models: of different names.
+  init(_ models: [ServedModel]) {
     self.models = models
-    self.placeOfName = placeOfName
+    placeOfName = Dictionary(models.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  package var defaultModel: ServedModel { models[0] }
+  /// The model that answers where a request names none.
+  package var defaultModel: ServedModel? { models.first }
 
   package subscript(name: String) -> ServedModel? { placeOfName[name].map { models[$0] } }
 
@@ -36,7 +30,7 @@ package struct ServedModel: Sendable {
   /// What its layers compute, in words: `down_proj(silu(gate_proj x) · up_proj x)`.
   package let rule: String
   /// In the order of the checkpoint; a layer's index is its place here. Never empty.
-  package let layers: [ServedLayer]
+  package internal(set) var layers: [ServedLayer]
   /// The place of the layer that answers where a request names none.
   package let defaultLayer: Int
   private let placeOfName: [String: Int]
@@ -54,45 +48,43 @@ package struct ServedModel: Sendable {
   func place(ofLayer name: String) -> Int? { placeOfName[name] }
 
   /// Bytes of the packed weights.
-  package var residentBytes: Int { layers.reduce(0) { $0 + $1.block.residentBytes } }
+  package var residentBytes: Int { layers.reduce(0) { $0 + $1.residentBytes } }
 }
 
-/// A packed layer or mixture under its name.
+/// A layer or mixture under its name, packed or about to be.
 package struct ServedLayer: Sendable {
+  package enum State: Sendable {
+    /// Others are packed before it.
+    case waiting
+    case packing
+    case ready(Block)
+  }
+
   /// Its tensors' prefix without the last dot: `model.layers.0.mlp`.
   package let name: String
   /// The dtype of its tensors in the checkpoint, as safetensors writes it.
   package let storedType: String
-  package let block: Block
+  package let shape: BlockShape
+  package internal(set) var state: State
+
+  /// A layer of which nothing is packed yet.
+  init(name: String, storedType: String, shape: BlockShape) {
+    self.name = name
+    self.storedType = storedType
+    self.shape = shape
+    state = .waiting
+  }
 
   package init(name: String, storedType: String, block: Block) {
     self.name = name
     self.storedType = storedType
-    self.block = block
+    shape = BlockShape(block)
+    state = .ready(block)
   }
-}
 
-/// Why there is no catalog.
-package enum CatalogError: Error, Equatable {
-  case noModels
-  case duplicateModel(String)
-  /// Empty, or with a slash.
-  case invalidName(String)
-  case layer(model: String, layer: String, LayerError)
-  case mixture(model: String, layer: String, MixtureError)
-  /// A file was cut short after it was opened.
-  case checkpoint(model: String, CheckpointError)
-}
+  /// What computes the layer, once it is packed.
+  package var block: Block? { if case .ready(let block) = state { block } else { nil } }
 
-extension CatalogError: CustomStringConvertible {
-  package var description: String {
-    switch self {
-    case .noModels: "there is no model to serve"
-    case .duplicateModel(let name): "two models have the name \"\(name)\""
-    case .invalidName(let name): "\"\(name)\" cannot be a model's name: a name is not empty and holds no slash"
-    case .layer(let model, let layer, let error): "model \"\(model)\", layer \"\(layer)\": \(error)"
-    case .mixture(let model, let layer, let error): "model \"\(model)\", layer \"\(layer)\": \(error)"
-    case .checkpoint(let model, let error): "model \"\(model)\": \(error)"
-    }
-  }
+  /// Bytes of the packed weights, 0 before they are.
+  package var residentBytes: Int { block?.residentBytes ?? 0 }
 }

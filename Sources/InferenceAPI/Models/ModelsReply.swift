@@ -6,20 +6,19 @@ internal import TensorCoding
 
 extension InferenceAPI {
   func listModels(_ call: Call) {
-    guard let catalog else { return call.fail(.notReady) }
+    let listing = store.listing
     var writer = JSONWriter()
     writer.object { writer in
-      writer.string(catalog.defaultModel.name, as: "default_model")
+      if let model = listing.defaultModel { writer.string(model.name, as: "default_model") }
       writer.member("models")
-      writer.array { writer in catalog.models.forEach { writer.model($0) } }
+      writer.array { writer in listing.models.forEach { writer.model($0) } }
     }
     call.answer(.json(writer))
   }
 
   func describeModel(_ call: Call) {
-    guard let catalog else { return call.fail(.notReady) }
     let name = call.parameters[0]
-    guard let model = catalog[name] else { return call.fail(.unknownModel(name)) }
+    guard let model = store.listing[name] else { return call.fail(.unknownModel(name)) }
     var writer = JSONWriter()
     writer.model(model)
     call.answer(.json(writer))
@@ -42,27 +41,38 @@ extension JSONWriter {
 
   /// `d_model` is what a row of the input has, `d_out` what a row of the output has: equal wherever a layer stands in a
   /// Transformer; `d_ff` where it has no down projection. In a mixture `d_ff` is each routed expert's.
-  private mutating func layer(_ served: ServedLayer, index: Int) {
-    let layer = served.block
+  private mutating func layer(_ layer: ServedLayer, index: Int) {
+    let shape = layer.shape
     object { writer in
-      writer.string(served.name, as: "name")
+      writer.string(layer.name, as: "name")
       writer.integer(index, as: "index")
-      writer.string(layer.gate.wireName, as: "variant")
-      for (parameter, value) in layer.gate.parameters {
+      writer.string(layer.state.word, as: "state")
+      writer.string(shape.gate.wireName, as: "variant")
+      for (parameter, value) in shape.gate.parameters {
         writer.member(parameter.rawValue)
         writer.float(value)
       }
-      writer.integer(layer.dIn, as: "d_model")
-      writer.integer(layer.dFF, as: "d_ff")
-      writer.integer(layer.dOut, as: "d_out")
-      if case .mixture(let mixture) = layer {
-        writer.integer(mixture.experts.count, as: "experts")
+      writer.integer(shape.dIn, as: "d_model")
+      writer.integer(shape.dFF, as: "d_ff")
+      writer.integer(shape.dOut, as: "d_out")
+      if let mixture = shape.mixture {
+        writer.integer(mixture.experts, as: "experts")
         writer.integer(mixture.topK, as: "top_k")
         writer.member("shared")
-        writer.bool(mixture.shared != nil)
+        writer.bool(mixture.hasShared)
       }
-      writer.string(served.storedType, as: "dtype")
+      writer.string(layer.storedType, as: "dtype")
       writer.integer(layer.residentBytes, as: "bytes")
+    }
+  }
+}
+
+extension ServedLayer.State {
+  fileprivate var word: String {
+    switch self {
+    case .waiting: "waiting"
+    case .packing: "packing"
+    case .ready: "ready"
     }
   }
 }

@@ -1,3 +1,4 @@
+internal import FeedForward
 internal import HTTP1
 internal import TensorCoding
 
@@ -17,14 +18,27 @@ struct ServedName: Sendable {
   /// Whether the name says which layer is meant.
   let namesLayer: Bool
 
+  private let block: Block
+
+  /// - Throws: `.layerNotReady`.
+  init(text: String, model: ServedModel, index: Int, namesLayer: Bool) throws(APIError) {
+    let layer = model.layers[index]
+    guard let block = layer.block else { throw .layerNotReady(layer: layer.name, model: model.name) }
+    self.text = text
+    self.model = model
+    self.index = index
+    self.namesLayer = namesLayer
+    self.block = block
+  }
+
   var layer: ServedLayer { model.layers[index] }
-  var subject: FFNSubject { FFNSubject(layer.block, label: label) }
+  var subject: FFNSubject { FFNSubject(block, label: label) }
   var label: LayerLabel { LayerLabel(model: model.name, layer: layer.name) }
 }
 
 extension ModelCatalog {
   /// - Parameter parameters: of a path: the name and, where the path has one, the version.
-  /// - Throws: `.unknownModel`, `.unknownVersion`.
+  /// - Throws: `.unknownModel`, `.unknownVersion`, `.layerNotReady`.
   func served(_ parameters: [String]) throws(APIError) -> ServedName {
     if parameters.count > 1, parameters[1] != ServedName.version { throw .unknownVersion(parameters[1]) }
     return try served(parameters[0])
@@ -32,13 +46,13 @@ extension ModelCatalog {
 
   private func served(_ name: String) throws(APIError) -> ServedName {
     if let model = self[name] {
-      return ServedName(text: name, model: model, index: model.defaultLayer, namesLayer: false)
+      return try ServedName(text: name, model: model, index: model.defaultLayer, namesLayer: false)
     }
     for dot in name.indices.reversed() where name[dot] == "." {
       guard let model = self[String(name[..<dot])] else { continue }
       let rest = String(name[name.index(after: dot)...])
       guard let index = model.place(of: LayerReference(inName: rest)) else { continue }
-      return ServedName(text: name, model: model, index: index, namesLayer: true)
+      return try ServedName(text: name, model: model, index: index, namesLayer: true)
     }
     throw .unknownModel(name)
   }
@@ -47,12 +61,12 @@ extension ModelCatalog {
 extension ServedName {
   /// The same model's layer `reference`, as a request's parameter has it.
   ///
-  /// - Throws: `.unknownLayer`; `.openInference` where the name says already which layer is meant.
+  /// - Throws: `.unknownLayer`, `.layerNotReady`; `.openInference` where the name says already which layer is meant.
   func selecting(_ reference: LayerReference?) throws(APIError) -> ServedName {
     guard let reference else { return self }
     if namesLayer { throw .openInference(.layerNamedTwice) }
     guard let index = model.place(of: reference) else { throw .unknownLayer(reference, model: model.name) }
-    return ServedName(text: text, model: model, index: index, namesLayer: true)
+    return try ServedName(text: text, model: model, index: index, namesLayer: true)
   }
 }
 

@@ -29,7 +29,7 @@ extension InferenceAPI {
   /// GET /v2/health/ready: as `/readyz`.
   func answerServerReady(_ call: Call) {
     if isDraining { return call.fail(.draining) }
-    if catalog == nil { return call.fail(.notReady) }
+    if !store.isReady { return call.fail(.notReady) }
     call.answer(.state("ready"))
   }
 }

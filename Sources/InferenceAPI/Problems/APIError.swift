@@ -29,6 +29,8 @@ enum APIError: Error {
   case weights(LayerError)
 
   // What the request asks for.
+  /// The request names no model, and none is loaded.
+  case noModel
   case unknownModel(String)
   case unknownLayer(LayerReference, model: String)
   /// Of the model in the path.
@@ -54,6 +56,7 @@ enum APIError: Error {
 
   // The server's condition.
   case notReady
+  case layerNotReady(layer: String, model: String)
   /// Asked to stop: only `/readyz` says it this way; refused work is `.admission`.
   case draining
   case admission(AdmissionError)

@@ -54,6 +54,8 @@ extension Problem {
         location: .pointer("/weights/" + name.rawValue))
     case .weights(let error):
       self.init(error)
+    case .noModel:
+      self.init(type: .unknownModel, detail: "No model is loaded, and the request names none.")
     case .unknownModel(let name):
       self.init(
         type: .unknownModel, detail: "There is no model \"\(name)\"; /v1/models lists them.",
@@ -111,6 +113,10 @@ extension Problem {
     case .notReady:
       self.init(
         type: .notReady, detail: "/readyz says when it is ready.", fields: [(.retryAfter, "1")])
+    case .layerNotReady(let layer, let model):
+      self.init(
+        type: .notReady, detail: "The layer \"\(layer)\" of \"\(model)\" is still being packed.",
+        fields: [(.retryAfter, "1")])
     case .draining:
       self.init(type: .draining, detail: nil, fields: [(.retryAfter, "1")])
     case .admission(let error):

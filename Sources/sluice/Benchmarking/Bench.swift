@@ -4,6 +4,7 @@ import Checkpoint
 import Dispatch
 import FeedForward
 import Glibc
+import InferenceAPI
 import Synchronization
 
 /// `sluice bench`: how fast layers are computed here, beside what this machine can do at most.
@@ -24,7 +25,7 @@ struct Bench: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Measure a checkpoint's own layers, one of each kind; can be given several times.", valueName: "name=path"))
-  var model: [ModelArgument] = []
+  var model: [GivenModel] = []
 
   @Option(help: ArgumentHelp("Only these layers of every checkpoint, such as 0-3,7.", valueName: "list"))
   var layers: String?
@@ -88,15 +89,15 @@ struct Bench: ParsableCommand {
   private func subjects() throws(StartError) -> [BenchmarkSubject] {
     var found: [(Arithmetic) -> BenchmarkSubject.Weights] = []
     for argument in model {
-      guard case .checkpoint(let name, let path) = argument else {
+      guard case .checkpoint(let path) = argument.source else {
         throw .usage("--model demo: the embedded model is too small to be measured")
       }
       do {
         let selection = try layers.map { text throws(CheckpointError) in try LayerSelection(parsing: text) }
         let checkpoint = try Checkpoint.open(path, layers: selection)
-        found += BenchmarkSubject.layers(of: checkpoint, model: name).map { weights in { _ in weights } }
+        found += BenchmarkSubject.layers(of: checkpoint, model: argument.name).map { weights in { _ in weights } }
       } catch {
-        throw .checkpoint(model: name, error)
+        throw .store(.checkpoint(model: argument.name, error))
       }
     }
     if model.isEmpty, layers != nil { throw .usage("--layers selects layers of a checkpoint: --model is missing") }

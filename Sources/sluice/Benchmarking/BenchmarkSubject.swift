@@ -84,16 +84,8 @@ struct BenchmarkSubject {
         throw .benchmark("\(title): \(error)")
       }
     case .layer(let source, let model, _):
-      do { try source.confirmFiles() } catch { throw .checkpoint(model: model, error) }
-      switch source.weights {
-      case .layer(let weights):
-        do { return .layer(try FeedForwardLayer(weights, kernels: kernels, arithmetic: arithmetic)) } catch {
-          throw .catalog(.layer(model: model, layer: source.name, error))
-        }
-      case .mixture(let weights):
-        do { return .mixture(try MixtureLayer(weights, kernels: kernels, arithmetic: arithmetic)) } catch {
-          throw .catalog(.mixture(model: model, layer: source.name, error))
-        }
+      do { return try ModelPacking(kernels: kernels, arithmetic: arithmetic).pack(source, of: model) } catch {
+        throw .store(error)
       }
     }
   }

@@ -9,9 +9,9 @@ enum StartError: Error {
   case variable(name: String, value: String, reason: String)
   case usage(String)
   case kernels(KernelsError)
-  /// - Parameter model: the name that the checkpoint was to be served under.
-  case checkpoint(model: String, CheckpointError)
-  case catalog(CatalogError)
+  /// Of the flags that say where models are and which of their layers are served.
+  case models(CheckpointError)
+  case store(ModelStoreError)
   case tls(TLSConfigurationError)
   case listen(ListenError)
   /// Of `inspect`, which gives no names.
@@ -22,8 +22,8 @@ enum StartError: Error {
   var exitCode: Int32 {
     switch self {
     case .variable, .usage, .kernels: Self.wrongUsage
-    case .checkpoint(_, let error), .inspection(let error): error.exitCode
-    case .catalog(let error): error.exitCode
+    case .models(let error), .inspection(let error): error.exitCode
+    case .store(let error): error.exitCode
     case .tls(.unreadable): Self.unreadableInput
     case .tls: Self.refusedData
     case .listen(.resources), .benchmark: Self.systemError
@@ -45,8 +45,8 @@ extension StartError: CustomStringConvertible {
     case .usage(let text): text
     case .kernels(.unavailable(let name, let available)):
       "--kernels \(name): this machine has \(available.joined(separator: ", "))"
-    case .checkpoint(let model, let error): "model \"\(model)\": \(error)"
-    case .catalog(let error): "\(error)"
+    case .models(let error): "\(error)"
+    case .store(let error): "\(error)"
     case .tls(let error): "\(error)"
     case .listen(let error): "\(error)"
     case .inspection(let error): "\(error)"
@@ -71,15 +71,16 @@ extension CheckpointError {
   }
 }
 
-extension CatalogError {
+extension ModelStoreError {
   var exitCode: Int32 {
     switch self {
-    case .noModels, .duplicateModel, .invalidName: StartError.wrongUsage
+    case .duplicateModel, .invalidName, .unknownModel, .notLoaded: StartError.wrongUsage
+    case .superseded: StartError.unavailable
+    case .checkpoint(_, let error): error.exitCode
     case .layer(_, _, .outOfMemory): StartError.systemError
     case .layer: StartError.refusedData
     case .mixture(_, _, .layer(_, .outOfMemory)): StartError.systemError
     case .mixture: StartError.refusedData
-    case .checkpoint(_, let error): error.exitCode
     }
   }
 }

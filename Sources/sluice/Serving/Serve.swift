@@ -1,11 +1,11 @@
 import ArgumentParser
 import Batching
-import Checkpoint
 import Dispatch
 import FeedForward
 import HTTPServer
 import InferenceAPI
 import Logging
+import Synchronization
 
 /// `sluice serve`: from flags to a server that answers, and from a signal to its end.
 struct Serve: ParsableCommand {
@@ -42,17 +42,21 @@ struct Serve: ParsableCommand {
 
     let certificates = try Certificates(tls.configuration(), logger)
     let configuration = try engine.configuration(limits)
-    let opened = try OpenedModel.open(models)
-    let api = InferenceAPI(configuration: configuration, record: recorder(sink))
+    let modelLog = ModelLog(logger, sink)
+    let store = try openModels(configuration, modelLog)
+    let api = InferenceAPI(configuration: configuration, store: store, record: recorder(sink))
     let server = try listen(api, certificates)
     let signals = StopSignals(stopping: server, api, after: timeouts.drainDelay.duration, sink, logger)
-    certificates?.reload(server)
+    let hangUps = HangUps {
+      certificates?.reload(server)
+      store.reloadAll()
+    }
     server.start()
 
-    let catalog = try pack(opened, configuration, sink, logger)
-    api.publish(catalog)
-    report(ready: catalog, server, configuration, started: started, sink)
-    withExtendedLifetime((signals, certificates)) { dispatchMain() }
+    try pack(store)
+    report(ready: store.listing, server, configuration, started: started, sink)
+    modelLog.started()
+    withExtendedLifetime((signals, hangUps)) { dispatchMain() }
   }
 
   private func recorder(_ sink: LogSink) -> @Sendable (RequestOutcome) -> Void {
@@ -76,19 +80,26 @@ struct Serve: ParsableCommand {
     }
   }
 
-  private func pack(
-    _ opened: [OpenedModel], _ configuration: APIConfiguration, _ sink: LogSink, _ logger: Logger
-  ) throws(StartError) -> ModelCatalog {
-    var packed: [ServedModel] = []
-    for model in opened {
-      if case .checkpoint(let name, let checkpoint) = model {
-        logger.info("packing", metadata: checkpoint.logMetadata(model: name))
-      }
-      var meter = PackingMeter(sink: sink)
-      packed.append(try model.pack(configuration.kernels) { meter.show($0) })
-      meter.end()
+  private func openModels(_ configuration: APIConfiguration, _ log: ModelLog) throws(StartError) -> ModelStore {
+    // Packing takes a while and waits for storage: it has a thread of its own.
+    let queue = DispatchQueue(label: "sluice.models")
+    let store = ModelStore(
+      try models.configuration(kernels: configuration.kernels), background: { queue.async(execute: $0) },
+      observe: { log.record($0) })
+    do { try store.open(models.given) } catch { throw .store(error) }
+    return store
+  }
+
+  /// Packs what was opened, and waits for it: what cannot be packed ends the start.
+  private func pack(_ store: ModelStore) throws(StartError) {
+    let done = DispatchSemaphore(value: 0)
+    let result = Mutex<Result<Void, ModelStoreError>>(.success(()))
+    store.start { outcome in
+      result.withLock { $0 = outcome }
+      done.signal()
     }
-    do { return try ModelCatalog(packed) } catch { throw .catalog(error) }
+    done.wait()
+    do { try result.withLock { $0 }.get() } catch { throw .store(error) }
   }
 
   /// The start line.
@@ -112,17 +123,5 @@ struct Serve: ParsableCommand {
       line.field("ready_ms", milliseconds)
       line.field("version", Version.text)
     }
-  }
-}
-
-extension Checkpoint {
-  fileprivate func logMetadata(model: String) -> Logger.Metadata {
-    var metadata: Logger.Metadata = [
-      "model": "\(model)", "path": "\(path)", "family": "\(family)", "rule": "\(rule)",
-      "layers": .stringConvertible(layers.count),
-      "bytes": .stringConvertible(layers.reduce(0) { $0 + $1.storedBytes }),
-    ]
-    if !notes.isEmpty { metadata["notes"] = .array(notes.map { "\($0)" }) }
-    return metadata
   }
 }

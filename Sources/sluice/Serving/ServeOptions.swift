@@ -1,5 +1,6 @@
 import ArgumentParser
 import Batching
+import Checkpoint
 import FeedForward
 import HTTP1
 import HTTPServer
@@ -16,10 +17,35 @@ struct ModelOptions: ParsableArguments {
         down_proj.weight. Without any, the embedded model answers; `demo` stands for it beside others.
         """,
       valueName: "name=path|demo"))
-  var model: [ModelArgument] = []
+  var model: [GivenModel] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Where other models are that can be loaded while serving: each sub-directory and each .safetensors file is one.",
+      valueName: "directory"))
+  var modelRepository: String?
 
   @Option(help: ArgumentHelp("Load only these layers of every checkpoint, such as 0-3,7.", valueName: "list"))
   var layers: String?
+
+  /// What is served from the start. A repository alone starts empty.
+  var given: [GivenModel] {
+    model.isEmpty && modelRepository == nil ? [GivenModel(name: DemoModel.name, source: .demo)] : model
+  }
+
+  func configuration(kernels: Kernels) throws(StartError) -> ModelStore.Configuration {
+    var configuration = ModelStore.Configuration(kernels: kernels)
+    if layers != nil, model.isEmpty, modelRepository == nil {
+      throw .usage("--layers selects layers of a checkpoint: --model is missing")
+    }
+    do {
+      configuration.layers = try layers.map { text throws(CheckpointError) in try LayerSelection(parsing: text) }
+      configuration.repository = try modelRepository.map { path throws(CheckpointError) in try ModelRepository(path) }
+    } catch {
+      throw .models(error)
+    }
+    return configuration
+  }
 }
 
 struct ListenOptions: ParsableArguments {
