@@ -1,6 +1,6 @@
 # The one door: `make` lists what is behind it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt lint boundaries bench bench-peers fuzz tsan asan image clean
+.PHONY: help run build test check fmt lint boundaries bench bench-peers fuzz tsan asan image deploy-check clean
 
 SWIFT ?= swift
 SOURCES := Package.swift Sources Tests Benchmarks Fuzz
@@ -59,7 +59,11 @@ asan: ## The test suite under the address sanitizer.
 	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address --scratch-path .build/asan
 
 image: ## The container image sluice:latest.
-	docker build -t sluice .
+	docker build -t sluice --build-arg REVISION="$$(git rev-parse HEAD)" --build-arg CREATED="$$(date -u +%FT%TZ)" .
+
+deploy-check: build ## What deploy/ holds, with the real tools: checked, and run (deploy/check/setup installs them).
+	deploy/check/setup
+	deploy/check/run all
 
 clean: ## Throw away what was built.
 	rm -rf .build
