@@ -35,6 +35,15 @@ package struct Shape: Sendable, Equatable {
     count = rows * columns
   }
 
+  /// A vector of `count` elements, at least 1: as above.
+  package init(count: Int) {
+    precondition(count >= 1)
+    sizes = InlineArray(repeating: 1)
+    sizes[0] = count
+    rank = 1
+    self.count = count
+  }
+
   package subscript(axis: Int) -> Int {
     precondition(axis >= 0 && axis < rank)
     return sizes[axis]

@@ -178,5 +178,11 @@ void ffn_pack_pair_panels(
     const struct ffn_matrix *a, const struct ffn_matrix *b, enum ffn_type type, size_t first_panel, size_t end_panel,
     uint32_t *weights);
 
+// Packs panels [first_panel, end_panel) of the transposed weights of `source`, of the same type: panel p holds the
+// source's terms 32p … 32p+31 as outputs. `operands` is 2 for pair panels, else 1. The terms are the source's outputs in
+// order; of a pair first those of a, then those of b.
+void ffn_transpose_panels(
+    const struct ffn_panels *source, size_t operands, size_t first_panel, size_t end_panel, uint32_t *weights);
+
 // y[i] = element (row, i) of v as float32; used for biases.
 void ffn_widen(const struct ffn_matrix *v, size_t row, float *y, size_t count);

@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Synchronization
 
 /// One gated feed-forward layer, packed and ready to be applied.
 ///
@@ -28,11 +29,17 @@ package final class FeedForwardLayer: Sendable {
 
   private let gateUp: PackedPanels
   private let down: PackedPanels?
+  /// Made for the first gradient, kept as long as the layer.
+  private let backward = Mutex<BackwardPanels?>(nil)
 
   package var hasDownProjection: Bool { down != nil }
 
-  /// Bytes of the packed weights, which stay resident as long as the layer does.
-  package var residentBytes: Int { gateUp.byteCount + (down?.byteCount ?? 0) }
+  /// Bytes of the packed weights, which stay resident as long as the layer does; from the first gradient on with those
+  /// of the transposed ones.
+  package var residentBytes: Int { packedBytes + backward.withLock { $0?.byteCount ?? 0 } }
+
+  /// Bytes that a forward pass reads.
+  private var packedBytes: Int { gateUp.byteCount + (down?.byteCount ?? 0) }
 
   /// The packed weights as they lie in memory.
   var packedWeights: [UnsafeBufferPointer<Float>] { [gateUp.packedWeights] + (down.map { [$0.packedWeights] } ?? []) }
@@ -66,6 +73,18 @@ package final class FeedForwardLayer: Sendable {
     self.arithmetic = arithmetic
   }
 
+  /// The transposed weights. The first caller makes them, in about the time of packing; others wait for it.
+  ///
+  /// - Throws: ``LayerError/outOfMemory(bytes:)``.
+  func backwardPanels() throws(LayerError) -> BackwardPanels {
+    try backward.withLock { panels throws(LayerError) in
+      if let panels { return panels }
+      let made = try BackwardPanels(gateUp: gateUp, down: down)
+      panels = made
+      return made
+    }
+  }
+
   /// Applies the layer to a batch of rows.
   ///
   /// - Parameters:
@@ -90,9 +109,9 @@ package final class FeedForwardLayer: Sendable {
 
   /// Whether splitting gains more than waking a helper costs: from about 40 µs of one core's work on, at 200 GFLOP/s
   /// of arithmetic and 50 GB/s of weights.
-  private func isWorthSplitting(rows: Int) -> Bool {
+  func isWorthSplitting(rows: Int) -> Bool {
     let multiplyAdds = rows * dFF * (2 * dIn + (hasDownProjection ? dOut : 0))
-    return max(multiplyAdds / 100, residentBytes / 50) > 40_000
+    return max(multiplyAdds / 100, packedBytes / 50) > 40_000
   }
 
   private func forward(

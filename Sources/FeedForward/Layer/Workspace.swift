@@ -17,12 +17,14 @@ package final class Workspace {
   private(set) var totals: AlignedFloats?
   /// What a mixture keeps beside its experts' scratch.
   var routes = RouteTable()
+  /// What a gradient keeps beside the forward pass's scratch.
+  var gradient = GradientScratch()
 
   package init() {}
 
   /// Bytes held now.
   package var byteCount: Int {
-    [inputBlocks, hiddenBlocks, totals].reduce(routes.byteCount) { $0 + ($1?.byteCount ?? 0) }
+    [inputBlocks, hiddenBlocks, totals].reduce(routes.byteCount + gradient.byteCount) { $0 + ($1?.byteCount ?? 0) }
   }
 
   /// Makes room for `rows` rows of `layer`. Does nothing where there is room already; called at start for every layer
@@ -46,7 +48,7 @@ package final class Workspace {
   static func totalsCount(rows: Int) -> Int { FFN_GROUP_PANELS * FFN_PANEL_COLUMNS * rows }
 
   /// Floats of `rows` rows in blocks.
-  private static func blockFloats(rows: Int, terms: Int) -> Int {
+  static func blockFloats(rows: Int, terms: Int) -> Int {
     let blocks = (terms + FFN_BLOCK_TERMS - 1) / FFN_BLOCK_TERMS
     return blocks * rows * FFN_BLOCK_STRIDE
   }

@@ -49,6 +49,17 @@ struct PackedPanels: Sendable {
     if let bBias { widen(bBias, into: run, run: run) }
   }
 
+  /// The transposed weights of panels, without their bias: what was an output is a term. The outputs of a pair become
+  /// the terms of one projection, operand a's first.
+  ///
+  /// - Parameter operands: 2 where `source` holds a pair.
+  init(transposing source: PackedPanels, operands: Int) throws(LayerError) {
+    let panels = (source.terms + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
+    try self.init(type: source.type, panels: panels, terms: operands * source.columns, columns: source.terms)
+    var panelsOfSource = source.kernelPanels
+    ffn_transpose_panels(&panelsOfSource, operands, 0, panels, weights.words)
+  }
+
   private init(type: ffn_type, panels: Int, terms: Int, columns: Int) throws(LayerError) {
     let steps = (terms + ffn_step_terms(type) - 1) / ffn_step_terms(type)
     let (panel, overflow) = steps.multipliedReportingOverflow(by: FFN_PANEL_COLUMNS)

@@ -3,7 +3,8 @@ internal import FeedForward
 internal import Synchronization
 internal import TensorCoding
 
-/// A forward pass that a request asks for: everything about it has been checked.
+/// A forward pass that a request asks for, with the backward pass after it where it asks for gradients: everything about
+/// it has been checked.
 struct ForwardRequest: Sendable {
   enum Subject: Sendable {
     case packed(Block)
@@ -20,6 +21,8 @@ struct ForwardRequest: Sendable {
   let deadline: Nanoseconds?
   /// Nil for weights given in the request.
   let label: LayerLabel?
+  /// Only with a layer.
+  var gradient: GradientQuestion? = nil
 
   var rows: Int { input.shape.leading }
 }
@@ -30,6 +33,7 @@ struct ForwardResult: Sendable {
   let output: Tensor
   /// For those that were asked for, in the order of ``Activation``.
   let activations: [(name: Activation, tensor: Tensor)]
+  let gradient: GradientResult?
   /// Time in the line.
   let queue: Nanoseconds
   let compute: Nanoseconds
@@ -46,7 +50,9 @@ final class Inference: Sendable {
   enum Key: Hashable, Sendable {
     /// A packed layer or mixture; for rows that bring their experts, with how many of them each brings.
     case block(ObjectIdentifier, choices: Int?)
-    /// A request with weights of its own, by its id.
+    /// A packed layer that is differentiated by its input.
+    case gradient(ObjectIdentifier)
+    /// A request with weights of its own, or that asks for their gradients, by its id.
     case alone(RequestID)
   }
 
@@ -56,6 +62,7 @@ final class Inference: Sendable {
     let request: ForwardRequest
     let output: FloatStorage
     let activations: ActivationStorage
+    let gradient: GradientStorage?
     let completion: @Sendable (Result<ForwardResult, APIError>) -> Void
 
     init(
@@ -65,6 +72,7 @@ final class Inference: Sendable {
       self.request = request
       output = FloatStorage(capacity: request.rows * dOut)
       activations = ActivationStorage(request.activations, rows: request.rows, widths: widths)
+      gradient = request.gradient.map { GradientStorage(of: request.subject, $0, input: request.input.shape) }
       self.completion = completion
     }
   }
@@ -129,7 +137,12 @@ final class Inference: Sendable {
     let dOut: Int
     switch request.subject {
     case .packed(let block):
-      key = .block(block.identity, choices: request.experts?.choices)
+      key =
+        switch request.gradient?.wantsWeights {
+        case nil: .block(block.identity, choices: request.experts?.choices)
+        case false?: .gradient(block.identity)
+        case true?: .alone(id)
+        }
       (widths, dOut) = (ActivationWidths(block), block.dOut)
     case .given(let layer):
       (key, widths, dOut) = (.alone(id), ActivationWidths(dFF: layer.dFF), layer.dOut)

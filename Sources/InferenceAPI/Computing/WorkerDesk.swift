@@ -27,13 +27,13 @@ final class WorkerDesk: @unchecked Sendable {
       switch first.request.subject {
       case .packed(let block):
         if batch.entries.count == 1 {
-          forward(block, first, workspace)
+          try forward(block, first, workspace)
         } else {
-          forward(block, batch)
+          try forward(block, batch)
         }
       case .given(let given):
         // Its own workspace: a layer of any shape leaves nothing behind.
-        forward(.layer(try given.packed(kernels: kernels)), first, Workspace())
+        try forward(.layer(try given.packed(kernels: kernels)), first, Workspace())
       }
     } catch {
       for entry in batch.entries { entry.payload.completion(.failure(.weights(error))) }
@@ -51,21 +51,25 @@ final class WorkerDesk: @unchecked Sendable {
   }
 
   /// One request, from its own memory into its own memory.
-  private func forward(_ block: Block, _ entry: Inference.Entry, _ workspace: Workspace) {
-    Rows(
+  private func forward(_ block: Block, _ entry: Inference.Entry, _ workspace: Workspace) throws(LayerError) {
+    try Rows(
       input: entry.request.input.storage.baseAddress, count: entry.request.rows,
       experts: entry.request.experts.map {
         ($0.indices.storage.baseAddress, $0.weights.storage.baseAddress, $0.choices)
-      }, output: entry.output.mutableAddress, activations: entry.activations.planes
+      }, output: entry.output.mutableAddress, activations: entry.activations.planes,
+      gradient: entry.gradient?.planes
     ).pass(through: block, workspace)
   }
 
   /// Several requests: their rows are laid side by side, computed in one pass, and copied back to where they belong.
-  private func forward(_ block: Block, _ batch: Batch<Inference.Key, Inference.Entry>) {
+  private func forward(_ block: Block, _ batch: Batch<Inference.Key, Inference.Entry>) throws(LayerError) {
     let wanted = batch.entries.reduce(into: ActivationSet()) { $0.formUnion($1.payload.request.activations) }
     let widths = ActivationWidths(block)
     let choices = batch.entries[0].payload.request.experts?.choices
-    reserve(batch.rows * (block.dIn + block.dOut + 2 * (choices ?? 0) + widths.total(of: wanted)))
+    let isGradient = batch.entries[0].payload.gradient != nil
+    reserve(
+      batch.rows
+        * ((isGradient ? 2 : 1) * (block.dIn + block.dOut) + 2 * (choices ?? 0) + widths.total(of: wanted)))
     var free = joined.mutableAddress
     func plane(_ width: Int) -> UnsafeMutablePointer<Float> {
       defer { free += batch.rows * width }
@@ -74,6 +78,7 @@ final class WorkerDesk: @unchecked Sendable {
     let input = plane(block.dIn)
     let output = plane(block.dOut)
     let experts = choices.map { (indices: plane($0), weights: plane($0), choices: $0) }
+    let gradient = isGradient ? (output: plane(block.dOut), input: plane(block.dIn)) : nil
     var planes = ActivationPlanes()
     for activation in Activation.allCases where wanted.contains(activation) {
       planes[activation] = plane(widths[activation])
@@ -87,15 +92,21 @@ final class WorkerDesk: @unchecked Sendable {
         Self.copy(own.indices, to: experts.indices, row: row)
         Self.copy(own.weights, to: experts.weights, row: row)
       }
+      if let gradient, let own = request.gradient { Self.copy(own.gradOutput, to: gradient.output, row: row) }
       row += entry.rows
     }
-    Rows(
+    try Rows(
       input: input, count: batch.rows, experts: experts.map { (UnsafePointer($0), UnsafePointer($1), $2) },
-      output: output, activations: planes
+      output: output, activations: planes,
+      gradient: gradient.map { GradientPlanes(gradOutput: UnsafePointer($0.output), gradInput: $0.input, weights: nil) }
     ).pass(through: block, workspace)
     row = 0
     for entry in batch.entries {
       entry.payload.output.mutableAddress.update(from: output + row * block.dOut, count: entry.rows * block.dOut)
+      if let gradient {
+        entry.payload.gradient?.input.mutableAddress.update(
+          from: gradient.input + row * block.dIn, count: entry.rows * block.dIn)
+      }
       let own = entry.payload.activations.planes
       for activation in Activation.allCases {
         guard let source = planes[activation], let destination = own[activation] else { continue }
@@ -122,10 +133,18 @@ private struct Rows {
   let experts: (indices: UnsafePointer<Float>, weights: UnsafePointer<Float>, choices: Int)?
   let output: UnsafeMutablePointer<Float>
   let activations: ActivationPlanes
+  let gradient: GradientPlanes?
 
-  func pass(through block: Block, _ workspace: Workspace) {
+  func pass(through block: Block, _ workspace: Workspace) throws(LayerError) {
     switch block {
     case .layer(let layer):
+      if let gradient {
+        return try layer.gradient(
+          GradientRows(
+            input: input, gradOutput: gradient.gradOutput, count: count, output: output,
+            gradInput: gradient.gradInput, activations: activations.ofLayer, weights: gradient.weights),
+          workspace: workspace)
+      }
       layer.forward(
         input: input, rows: count, output: output, activations: activations.ofLayer, workspace: workspace)
     case .mixture(let mixture):
@@ -154,6 +173,7 @@ extension Inference.Entry {
       activations: Activation.allCases.compactMap { name in
         activations[name].map { (name: name, tensor: tensor($0)) }
       },
+      gradient: gradient?.result(),
       queue: queue, compute: compute, batchRows: batchRows, batchRequests: batchRequests)
   }
 }

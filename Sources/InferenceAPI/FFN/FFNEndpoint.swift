@@ -3,28 +3,36 @@ internal import FeedForward
 internal import HTTP1
 internal import TensorCoding
 
-// POST /v1/ffn: I/O queue (decode) → worker (forward) → I/O queue (encode). What takes longer than an I/O queue may be
+// POST /v1/ffn and POST /v1/ffn/gradient: I/O queue (decode) → worker (forward) → I/O queue (encode). What takes longer than an I/O queue may be
 // held is decoded or encoded on a worker instead, by the same code.
 
 extension InferenceAPI {
-  func computeFFN(_ call: Call) {
+  func computeFFN(_ call: Call) { compute(call, asksForGradient: false) }
+
+  func computeGradient(_ call: Call) { compute(call, asksForGradient: true) }
+
+  private func compute(_ call: Call, asksForGradient: Bool) {
     guard let catalog else { return call.fail(.notReady) }
     call.watchForCancellation()
-    if call.bodyBytes <= configuration.inlineBodyBytes { return submitFFN(call, catalog, waited: 0) }
+    if call.bodyBytes <= configuration.inlineBodyBytes {
+      return submitFFN(call, catalog, asksForGradient, waited: 0)
+    }
     // Chunked content has declared no length before.
     do { try inference.admit(bodyBytes: call.bodyBytes) } catch { return call.fail(error) }
     inference.run(bytes: call.bodyBytes) { [self] waited in
-      if !call.isOver { submitFFN(call, catalog, waited: waited) }
+      if !call.isOver { submitFFN(call, catalog, asksForGradient, waited: waited) }
     }
   }
 
-  private func submitFFN(_ call: Call, _ catalog: ModelCatalog, waited: Nanoseconds) {
+  private func submitFFN(_ call: Call, _ catalog: ModelCatalog, _ asksForGradient: Bool, waited: Nanoseconds) {
     let started = MonotonicClock.now()
     do {
-      let request = try FFNRequest(decoding: call.takeBody(), limits: requestLimits)
+      let request = try FFNRequest(
+        decoding: call.takeBody(), limits: requestLimits, asksForGradient: asksForGradient)
       let subject = try catalog.resolve(request.subject)
       call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
       try subject.check(request.input.tensor.shape, request.activations, request.experts, configuration)
+      if let gradient = request.gradient { try subject.check(gradient, request, configuration) }
       let submitted = MonotonicClock.now()
       let timing = RequestTiming(read: call.readTime, decode: submitted - started, queue: waited)
       let withdraw = try inference.submit(
@@ -32,7 +40,7 @@ extension InferenceAPI {
           subject: subject.layer, input: request.input.tensor, experts: request.experts,
           activations: request.activations,
           deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 },
-          label: subject.label),
+          label: subject.label, gradient: request.gradient),
         id: call.id
       ) { [self] result in
         switch result {
@@ -73,7 +81,7 @@ struct FFNSubject: Sendable {
   let dIn: Int
   let dOut: Int
   let widths: ActivationWidths
-  private let multiplyAddsOfRow: Int
+  let multiplyAddsOfRow: Int
 
   init(_ block: Block, label: LayerLabel) {
     self.layer = .packed(block)

@@ -1,7 +1,7 @@
 internal import FeedForward
 internal import TensorCoding
 
-/// The answer of `POST /v1/ffn`, before it is printed.
+/// The answer of `POST /v1/ffn` or `POST /v1/ffn/gradient`, before it is printed.
 struct FFNReply: ComputedReply {
   let request: FFNRequest
   let subject: FFNSubject
@@ -9,6 +9,7 @@ struct FFNReply: ComputedReply {
 
   var tensors: [(name: String, tensor: Tensor)] {
     [(name: "output", tensor: result.output)] + result.activations.map { (name: $0.name.rawValue, tensor: $0.tensor) }
+      + (result.gradient?.tensors ?? [])
   }
 
   var encoding: TensorEncoding { request.encoding }
@@ -34,6 +35,13 @@ struct FFNReply: ComputedReply {
           }
         }
       }
+    }
+    guard let gradient = result.gradient else { return }
+    write(gradient.input, as: "grad_input", to: &writer)
+    guard request.gradient?.wantsWeights == true else { return }
+    writer.member("grad_weights")
+    writer.object { writer in
+      for (name, tensor) in gradient.weights { write(tensor, as: name.rawValue, to: &writer) }
     }
   }
 }

@@ -14,6 +14,8 @@ struct FFNRequest: Sendable {
   let input: WireTensor
   /// Who computes a row of a mixture, where the request says it in the router's place.
   let experts: GivenExperts?
+  /// Only in a request for gradients.
+  let gradient: GradientQuestion?
   let activations: ActivationSet
   /// The form of the output; the input's where the request does not say.
   let encoding: TensorEncoding
@@ -92,8 +94,8 @@ extension FFNRequest {
   /// Reads the body's bytes into tensors; see ``FFNMembers``.
   ///
   /// - Throws: `.json` for what is not JSON (400) or not such an object (422), then what `FFNMembers.resolved` throws.
-  init(decoding body: [UInt8], limits: Limits) throws(APIError) {
-    var members = FFNMembers(limits: limits)
+  init(decoding body: [UInt8], limits: Limits, asksForGradient: Bool = false) throws(APIError) {
+    var members = FFNMembers(limits: limits, asksForGradient: asksForGradient)
     do {
       try JSONReader.read(body) { reader throws(JSONError) in try members.read(from: &reader) }
     } catch {
@@ -106,10 +108,13 @@ extension FFNRequest {
 /// The members of the body's object as they stood there, each right by itself.
 struct FFNMembers {
   private let limits: FFNRequest.Limits
+  private let asksForGradient: Bool
   private var model: String?
   private var layer: LayerReference?
   private var input: WireTensor?
   private var experts: GivenExperts?
+  private var gradOutput: WireTensor?
+  private var wantsWeightsGradient = false
   private var activations: ActivationSet = []
   private var encoding: TensorEncoding?
   private var timeoutMilliseconds: Int?
@@ -118,8 +123,10 @@ struct FFNMembers {
   private var parameters: [(GateParameter, Float)] = []
   private var weights: [LayerTensor: Tensor]?
 
-  init(limits: FFNRequest.Limits) {
+  /// - Parameter asksForGradient: whether `grad_output` and `weights_gradient` are members.
+  init(limits: FFNRequest.Limits, asksForGradient: Bool) {
     self.limits = limits
+    self.asksForGradient = asksForGradient
   }
 
   /// Reads the object at the cursor. Throws at the first member that is unknown, stands twice or cannot be what it is.
@@ -133,6 +140,9 @@ struct FFNMembers {
       case "input": input = try reader.readTensor(limit: TensorLimits(maxElements: limits.inputElements))
       case "experts":
         experts = try GivenExperts(reading: &reader, limits: TensorLimits(maxElements: limits.inputElements))
+      case "grad_output" where asksForGradient:
+        gradOutput = try reader.readTensor(limit: TensorLimits(maxElements: limits.inputElements))
+      case "weights_gradient" where asksForGradient: wantsWeightsGradient = try reader.readBool()
       case "activations": activations = try Self.readActivations(&reader)
       case "encoding": encoding = try reader.readWord(TensorEncoding.init(rawValue:))
       case "timeout_ms": timeoutMilliseconds = try reader.readInt(in: 1...FFNRequest.timeoutLimitMilliseconds)
@@ -180,8 +190,11 @@ struct FFNMembers {
   /// - Throws: `.missingMember`, `.conflictingMember`, `.gateParameter`, or what the weights' shapes give.
   func resolved() throws(APIError) -> FFNRequest {
     guard let input else { throw .missingMember("input") }
+    if asksForGradient, gradOutput == nil { throw .missingMember("grad_output") }
     return FFNRequest(
-      subject: try subject(), input: input, experts: experts, activations: activations,
+      subject: try subject(), input: input, experts: experts,
+      gradient: gradOutput.map { GradientQuestion(gradOutput: $0.tensor, wantsWeights: wantsWeightsGradient) },
+      activations: activations,
       encoding: encoding ?? input.encoding,
       timeoutMilliseconds: timeoutMilliseconds, id: id)
   }

@@ -14,6 +14,11 @@ struct GivenLayer: Sendable {
   var dOut: Int { weights.downProj?.rows ?? dFF }
   var hasDownProjection: Bool { weights.downProj != nil }
 
+  /// In the order of ``LayerTensor``.
+  var tensorShapes: [(name: LayerTensor, shape: Shape)] {
+    LayerTensor.allCases.compactMap { name in tensors[name].map { (name: name, shape: $0.shape) } }
+  }
+
   /// - Throws: `.missingWeights` without one of the two projections that every layer has, `.weightsRank` where a
   ///   projection is no matrix or a bias no vector, `.weights` where the shapes do not make a layer.
   init(gate: Gate, tensors: [LayerTensor: Tensor]) throws(APIError) {

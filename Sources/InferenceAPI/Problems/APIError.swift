@@ -44,6 +44,11 @@ enum APIError: Error {
   case activationAbsent(Activation, isMixture: Bool)
   /// The given experts do not go with the input or with the layer.
   case experts(GivenExperts.Flaw)
+  /// Gradients are asked for of a mixture of experts.
+  case gradientOfMixture
+  case gradOutputShape(found: Shape, expected: Shape)
+  /// The gradients of the weights are more than one reply holds.
+  case weightsGradientTooLarge(elements: Int, limit: Int)
   /// The operands of a gate have two shapes.
   case operandShapes(a: Shape, b: Shape)
   /// The input has no such dimension to be split.

@@ -88,6 +88,20 @@ extension Problem {
         location: .pointer("/activations"))
     case .experts(let flaw):
       self.init(flaw)
+    case .gradientOfMixture:
+      self.init(
+        type: .conflictingMember,
+        detail: "The layer is a mixture of experts; gradients are computed of layers without a router.",
+        location: .pointer("/layer"))
+    case .gradOutputShape(let found, let expected):
+      self.init(
+        type: .shapeMismatch, detail: "The output has the shape \(expected), grad_output has \(found).",
+        location: .pointer("/grad_output"))
+    case .weightsGradientTooLarge(let elements, let limit):
+      self.init(
+        type: .invalidValue,
+        detail: "The layer's weights have \(elements) gradients; one reply may hold \(limit).",
+        location: .pointer("/weights_gradient"))
     case .operandShapes(let a, let b):
       self.init(
         type: .shapeMismatch, detail: "The shape of b is \(b), that of a is \(a); they have to be the same.",
