@@ -156,7 +156,8 @@ import Testing
     RuleTests.Refusal(#"{"input":[1,2,3,4],"grad_output":1}"#, 422, "invalid-value", "/grad_output"),
     RuleTests.Refusal(#"{"input":[1,2,3,4],"grad_output":[1,2,3]}"#, 422, "shape-mismatch", "/grad_output"),
     RuleTests.Refusal(#"{"input":[1,2,3,4],"grad_output":[[1,2,3,4]]}"#, 422, "shape-mismatch", "/grad_output"),
-    RuleTests.Refusal(#"{"input":[[1,2,3,4]],"grad_output":[[1,2,3,4],[1,2,3,4]]}"#, 422, "shape-mismatch", "/grad_output"),
+    RuleTests.Refusal(
+      #"{"input":[[1,2,3,4]],"grad_output":[[1,2,3,4],[1,2,3,4]]}"#, 422, "shape-mismatch", "/grad_output"),
     RuleTests.Refusal(#"{"input":[1,2,3],"grad_output":[1,2,3]}"#, 422, "shape-mismatch", "/input"),
     RuleTests.Refusal(#"{"input":[1,2,3,4],"grad_output":[1,2,3,1e39]}"#, 422, "non-finite-input", "/grad_output/3"),
     RuleTests.Refusal(
@@ -207,8 +208,9 @@ import Testing
       "grad_output":\(g),"weights_gradient":true}
       """
     }
-    #expect(Self.gradInput(await Self.gradient(harness, body("[[0],[-0.0],[-3],[1e-45],[3]]", "[[1],[1],[1],[1],[1]]")))
-      == [0, 0, 0, 2, 2])
+    #expect(
+      Self.gradInput(await Self.gradient(harness, body("[[0],[-0.0],[-3],[1e-45],[3]]", "[[1],[1],[1],[1],[1]]")))
+        == [0, 0, 0, 2, 2])
     // y = 2·max(0, x): the output is finite, its gradients are not.
     let beyond = await Self.gradient(harness, body("[[1],[3]]", "[[1],[3e38]]"))
     #expect(beyond.status == 422 && beyond.problem == "non-finite-output")

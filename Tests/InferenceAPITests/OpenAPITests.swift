@@ -57,6 +57,7 @@ import Testing
   @Test(arguments: [
     ("readme", "/v1/ffn"), ("minimal", "/v1/ffn"), ("flat", "/v1/ffn"), ("base64", "/v1/ffn"), ("weights", "/v1/ffn"),
     ("gate", "/v1/glu"), ("halves", "/v1/glu"), ("derivative", "/v1/glu"),
+    ("gradient", "/v1/ffn/gradient"), ("gradientOfWeights", "/v1/ffn/gradient"),
   ])
   func exampleGetsItsReply(_ name: String, _ path: String) async throws {
     let example = try #require(Self.examples[name])
@@ -77,6 +78,7 @@ import Testing
     ("unknownMember", "/v1/ffn", #"{"inputs": [[0.5, 1, 2.0, 1]]}"#),
     ("shapeMismatch", "/v1/ffn", #"{"input": [[0.5, -1.0, 2.0]]}"#),
     ("nonFiniteOutput", "/v1/ffn", #"{"input": [[1, 2, 3, 4], [1e30, 2e30, 1e30, 4e30]]}"#),
+    ("gradOutputShape", "/v1/ffn/gradient", #"{"input": [[0.5, -1, 2, 0.25]], "grad_output": [[1, 0]]}"#),
     ("oddSplit", "/v1/glu", #"{"variant": "glu", "input": [[1, 2, 3], [4, 5, 6]]}"#),
   ])
   func problemIsTheDescribedOne(_ name: String, _ path: String, _ body: String) async throws {
