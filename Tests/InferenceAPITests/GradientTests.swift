@@ -194,7 +194,7 @@ import Testing
     let mixture = MixtureTests.cases[0]
     let golden = try Golden(mixture.file)
     let answer = await Self.gradient(
-      try Harness([try MixtureTests.served(mixture)]),
+      try MixtureTests.with(mixture) { try Harness($0) },
       #"{"input":\#(try golden("input").nested),"grad_output":\#(try golden("output").nested)}"#)
     #expect(answer.status == 422 && answer.problem == "conflicting-member" && answer.pointer == "/layer")
   }
