@@ -82,6 +82,30 @@ import Testing
     #expect(cells.first?["layers_alike"] as? Int == 3)
   }
 
+  /// DeepSeek V3's layout: a mixture's rows go to some of its experts, so that its weights are not all read.
+  @Test func aMixtureIsMeasuredWithItsRouter() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let fixture = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "FeedForwardTests/Fixtures/deepseek_v3_moe.safetensors")
+    try FileManager.default.copyItem(at: fixture, to: folder.url.appending(path: "model.safetensors"))
+    let configuration = """
+      {"model_type": "deepseek_v3", "hidden_size": 64, "moe_intermediate_size": 48, "n_routed_experts": 8, \
+      "n_shared_experts": 1, "num_experts_per_tok": 3, "n_group": 4, "topk_group": 2, "norm_topk_prob": true, \
+      "routed_scaling_factor": 2.5, "num_hidden_layers": 1}
+      """
+    try Data(configuration.utf8).write(to: folder.url.appending(path: "config.json"))
+    let program = try await Program.sluice(
+      "bench", "--model", "moe=\(folder.url.path)", "--rows", "1,2", "--compute", "f32", "--seconds", "0.001", "--json")
+    #expect(program.status == 0, "\(program.error)")
+    let cells = try Self.records(program.output).filter { $0["record"] as? String == "cell" }
+    #expect(cells.map { $0["rows"] as? Int } == [1, 2])
+    for cell in cells {
+      #expect(cell["experts"] as? Int == 8 && cell["top_k"] as? Int == 3)
+      #expect(cell["gbps"] == nil && cell["read_share"] == nil && cell["peak_share"] is Double)
+    }
+  }
+
   @Test func aTurnIsAnsweredByALine() async throws {
     let program = try await Program.run(
       Program.sluice, ["bench", "--turns", "--shapes", "64x96", "--rows", "1,8", "--compute", "f32"],

@@ -19,7 +19,10 @@ struct Bench: ParsableCommand {
       operations. SIGINT ends it with what has been measured.
       """)
 
-  @Option(help: ArgumentHelp("Layers with made-up weights, d_model x d_ff.", valueName: "list"))
+  @Option(
+    help: ArgumentHelp(
+      "Layers with made-up weights, d_model x d_ff. (default: \(CommaList(usualShapes)), without --model)",
+      valueName: "list"))
   var shapes: CommaList<LayerShape>?
 
   @Option(

@@ -9,8 +9,8 @@ struct BenchmarkCell {
   let time: Quartiles
   /// Operations in a nanosecond at the median, a multiply–add being two.
   let gops: Double
-  /// Bytes of packed weights in a nanosecond at the median.
-  let gbps: Double
+  /// Bytes of packed weights in a nanosecond at the median; nil for a mixture, whose rows need some of its experts only.
+  let gbps: Double?
   /// Of the round's peak of multiply–adds.
   let peakShare: Quartiles
   /// Of the round's plain read of the same weights; nil where they were not read.
@@ -29,17 +29,21 @@ struct BenchmarkCell {
 
   private init?(_ passes: LayerRounds.Passes, of block: Block, beside others: [LayerRounds.Passes]) {
     let operations = 2 * Double(passes.rows * block.multiplyAddsOfRow)
-    let bytes = Double(block.residentBytes)
+    let bytes: Double? =
+      switch block {
+      case .layer(let layer): Double(layer.residentBytes)
+      case .mixture: nil
+      }
     let peakShares = zip(passes.nanoseconds, passes.peaks).map { operations / $0 / $1 }
-    let readShares = zip(passes.nanoseconds, passes.reads).map { bytes / $0 / $1 }
+    let readShares = bytes.map { bytes in zip(passes.nanoseconds, passes.reads).map { bytes / $0 / $1 } }
     guard let time = Quartiles(passes.nanoseconds), let peakShare = Quartiles(peakShares) else { return nil }
     rows = passes.rows
     rounds = passes.nanoseconds.count
     self.time = time
     gops = operations / time.median
-    gbps = bytes / time.median
+    gbps = bytes.map { $0 / time.median }
     self.peakShare = peakShare
-    readShare = Quartiles(readShares)
+    readShare = readShares.flatMap(Quartiles.init)
     let larger = Self.powerOfTwo(above: passes.rows)
     next = others.first { $0.rows == larger }.flatMap { other in
       Quartiles(zip(passes.nanoseconds, other.nanoseconds).map { $0 / $1 }).map { (larger, $0) }

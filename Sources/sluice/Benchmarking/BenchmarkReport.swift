@@ -49,8 +49,10 @@ struct BenchmarkReport {
       return
     }
     let mebibytes = (Double(block.residentBytes) / 0x1p20).fixed(1)
-    let alike = subject.layerName.map { $0.count > 1 ? ", \($0.count) layers alike" : "" } ?? ""
-    print("\n\(subject.title): \(block.gate.wireName), \(subject.storedType) weights, \(mebibytes) MiB packed\(alike)")
+    var facts = [block.gate.wireName, "\(subject.storedType) weights", "\(mebibytes) MiB packed"]
+    if case .mixture(let mixture) = block { facts.insert("top \(mixture.topK) of \(mixture.experts.count)", at: 1) }
+    if let count = subject.layerName?.count, count > 1 { facts.append("\(count) layers alike") }
+    print("\n\(subject.title): \(facts.joined(separator: ", "))")
     var table = TextTable([
       .right("ROWS"), .right("MEDIAN µs"), .right("±"), .right("GOP/s"), .right("OF PEAK"), .right("GB/s"),
       .right("OF READ"), .right("OF NEXT"), .right("ROUNDS"),
@@ -58,7 +60,7 @@ struct BenchmarkReport {
     for cell in cells {
       table.append([
         "\(cell.rows)", (cell.time.median / 1000).fixed(1), cell.time.spread.percent, cell.gops.fixed(0),
-        cell.peakShare.median.percent, cell.gbps.fixed(1), cell.readShare?.median.percent ?? "-",
+        cell.peakShare.median.percent, cell.gbps?.fixed(1) ?? "-", cell.readShare?.median.percent ?? "-",
         cell.next?.share.median.percent ?? "-", "\(cell.rounds)",
       ])
     }
@@ -109,6 +111,10 @@ struct BenchmarkReport {
     writer.record("cell")
     write(subject, &writer)
     writer.member("gate", block.gate.wireName)
+    if case .mixture(let mixture) = block {
+      writer.member("experts", mixture.experts.count)
+      writer.member("top_k", mixture.topK)
+    }
     writer.member("resident_bytes", block.residentBytes)
     writer.member("rows", cell.rows)
     writer.member("rounds", cell.rounds)
@@ -118,7 +124,7 @@ struct BenchmarkReport {
       writer.member("\(name)_us", value / 1000)
     }
     writer.member("gops", cell.gops)
-    writer.member("gbps", cell.gbps)
+    if let gbps = cell.gbps { writer.member("gbps", gbps) }
     writer.member("peak_share", cell.peakShare)
     if let share = cell.readShare { writer.member("read_share", share) }
     if let next = cell.next {

@@ -59,17 +59,22 @@ struct BenchmarkSubject {
   /// Weights of the layer, in a mixture of all experts.
   private var weightCount: Int {
     switch weights {
-    case .shape(let shape, _, _): 3 * shape.dModel * shape.dFF
-    case .layer(let source, _, _): source.storedBytes / (source.storedType.hasPrefix("F32") ? 4 : 2)
+    case .shape(let shape, _, _): return 3 * shape.dModel * shape.dFF
+    case .layer(let source, _, _):
+      switch source.weights {
+      case .layer(let weights): return weights.count
+      case .mixture(let mixture):
+        return (mixture.experts + [mixture.shared].compactMap(\.self)).reduce(0) { $0 + $1.count }
+      }
     }
   }
 
-  /// Memory while it is packed, at most, but for a few rows: the packed weights, taken as no larger than the wider of
-  /// stored and computed, and what is made up for them.
+  /// Memory while it is packed, at most, but for a few rows: the packed weights, and what is made up for them. Weights
+  /// that are stored in less than float32 stay so.
   var bytesNeeded: Int {
-    let packed = weightCount * 4
+    let packed = weightCount * (arithmetic == .f32 && storedType.contains("F32") ? 4 : 2)
     switch weights {
-    case .shape(let shape, _, let type): return packed + shape.dModel * shape.dFF * (type.byteCount + 4)
+    case .shape(let shape, _, let type): return packed + shape.dModel * shape.dFF * (type == .bf16 ? 6 : 4)
     case .layer: return packed
     }
   }
@@ -88,6 +93,13 @@ struct BenchmarkSubject {
         throw .store(error)
       }
     }
+  }
+}
+
+extension LayerWeights {
+  /// Weights of the three projections.
+  fileprivate var count: Int {
+    gateProj.rows * gateProj.columns + upProj.rows * upProj.columns + (downProj.map { $0.rows * $0.columns } ?? 0)
   }
 }
 
