@@ -10,6 +10,8 @@ package enum BinaryFloats {
     _ bytes: UnsafeRawPointer, count: Int, as datatype: Datatype, into floats: UnsafeMutablePointer<Float>
   ) {
     switch datatype {
+    case .fp32 where 1.littleEndian == 1:
+      UnsafeMutableRawPointer(floats).copyMemory(from: bytes, byteCount: 4 * count)
     case .fp32:
       for index in 0..<count {
         let bits = bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)
@@ -33,6 +35,8 @@ package enum BinaryFloats {
     _ floats: UnsafePointer<Float>, count: Int, as datatype: Datatype, into bytes: UnsafeMutableRawPointer
   ) {
     switch datatype {
+    case .fp32 where 1.littleEndian == 1:
+      bytes.copyMemory(from: floats, byteCount: 4 * count)
     case .fp32:
       for index in 0..<count {
         bytes.storeBytes(of: floats[index].bitPattern.littleEndian, toByteOffset: 4 * index, as: UInt32.self)

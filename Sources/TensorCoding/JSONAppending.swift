@@ -49,6 +49,23 @@ extension [UInt8] {
     }
   }
 
+  /// Spaces where `setInteger` puts an integer, which spaces may precede in JSON.
+  package mutating func appendIntegerToCome() -> IntegerPlace {
+    append(contentsOf: repeatElement(UInt8(ascii: " "), count: IntegerPlace.width))
+    return IntegerPlace(end: count)
+  }
+
+  /// - Parameter value: of at most twelve digits; more is the greatest of those.
+  package mutating func setInteger(_ value: UInt64, at place: IntegerPlace) {
+    var rest = Swift.min(value, IntegerPlace.greatest)
+    var position = place.end
+    repeat {
+      position -= 1
+      self[position] = UInt8(truncatingIfNeeded: rest % 10) | 0x30
+      rest /= 10
+    } while rest > 0
+  }
+
   package mutating func appendBool(_ value: Bool) { appendLiteral(value ? "true" : "false") }
 
   package mutating func appendNull() { appendLiteral("null") }
@@ -98,4 +115,12 @@ extension [UInt8] {
       }
     }
   }
+}
+
+/// Where an integer will stand in a text that goes on behind it.
+package struct IntegerPlace: Sendable {
+  fileprivate static let width = 12
+  fileprivate static let greatest: UInt64 = 999_999_999_999
+
+  fileprivate let end: Int
 }

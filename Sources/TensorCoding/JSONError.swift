@@ -86,6 +86,13 @@ package enum JSONMismatch: Sendable, Equatable {
   case byteCount(expected: Int, found: Int)
   case tooManyElements(limit: Int)
   case unknownDatatype(String)
+  /// Not the name of a number type.
+  case notNumeric(String)
+  /// A value that the wider number type has and float32 has not, or that the number type has not.
+  /// - Parameter index: row-major.
+  case notExact(NumericType, index: Int)
+  /// Arrays that are nested in another way than the shape beside them says.
+  case nesting(expected: Shape, found: Shape)
   case notBase64(index: Int)
   /// None of the words that the member accepts.
   case unknownWord(String)
@@ -114,6 +121,11 @@ extension JSONMismatch: CustomStringConvertible {
     case .byteCount(let expected, let found): "shape and datatype ask for \(expected) bytes, found \(found)"
     case .tooManyElements(let limit): "a tensor has at most \(limit) elements here"
     case .unknownDatatype(let name): "unknown datatype \"\(name)\": FP32, FP16 and BF16 are known"
+    case .notNumeric(let name):
+      "the datatype \"\(name)\" is none of \(NumericType.allCases.map(\.rawValue).joined(separator: ", "))"
+    case .notExact(let type, let index): "element \(index) is no \(type.rawValue) that float32 has too"
+    case .nesting(let expected, let found):
+      "the arrays have the shape \(found); expected a flat array or the shape \(expected)"
     case .notBase64(let index): "character \(index) is not base64 (RFC 4648, section 4, with padding)"
     case .unknownWord(let word): "\"\(word)\" is none of the accepted words"
     }
@@ -138,7 +150,7 @@ package enum JSONKind: Sendable, Equatable {
 
 extension JSONError {
   /// The same error seen from one level further out.
-  func nested(below token: String) -> JSONError {
+  package func nested(below token: String) -> JSONError {
     switch self {
     case .syntax: self
     case .mismatch(let pointer, let mismatch):

@@ -48,6 +48,13 @@ package struct JSONReader {
     try text.withUnsafeBufferPointer { buffer throws(JSONError) in try read(buffer, body) }
   }
 
+  /// Reads all of a text that stands among other bytes.
+  package static func read<Result>(
+    _ text: ArraySlice<UInt8>, _ body: (inout JSONReader) throws(JSONError) -> Result
+  ) throws(JSONError) -> Result {
+    try text.withUnsafeBufferPointer { buffer throws(JSONError) in try read(buffer, body) }
+  }
+
   package static func read<Result>(
     _ text: UnsafeBufferPointer<UInt8>, _ body: (inout JSONReader) throws(JSONError) -> Result
   ) throws(JSONError) -> Result {

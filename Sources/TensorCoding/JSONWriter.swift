@@ -56,6 +56,12 @@ package struct JSONWriter {
     text.appendInteger(value)
   }
 
+  /// Room for an integer that is known later; see `setInteger(_:at:)`.
+  package mutating func integerToCome() -> IntegerPlace {
+    separate()
+    return text.appendIntegerToCome()
+  }
+
   package mutating func float(_ value: Float) {
     separate()
     text.appendFloat(value)
@@ -74,6 +80,12 @@ package struct JSONWriter {
   package mutating func tensor(_ value: Tensor, encoding: TensorEncoding, datatype: Datatype = .fp32) {
     separate()
     text.appendTensor(value, encoding: encoding, datatype: datatype)
+  }
+
+  /// All elements in one array, rounded to `datatype`.
+  package mutating func numbers(_ value: Tensor, as datatype: Datatype) {
+    separate()
+    text.appendNumbers(value, as: datatype)
   }
 
   private mutating func separate() {

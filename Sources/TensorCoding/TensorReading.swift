@@ -123,7 +123,7 @@ extension JSONReader {
   }
 
   /// Reads `[2, 3, 512]`: 1 to 8 sizes of at least 1 whose product is within the limits.
-  private mutating func readShape(_ limits: TensorLimits) throws(JSONError) -> Shape {
+  package mutating func readShape(_ limits: TensorLimits) throws(JSONError) -> Shape {
     var sizes: [Int] = []
     try readArray { reader, _ throws(JSONError) in
       let size = try reader.readInt(in: 0...Int.max)

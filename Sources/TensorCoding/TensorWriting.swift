@@ -22,6 +22,48 @@ extension [UInt8] {
     }
   }
 
+  /// All elements in one array, rounded to `datatype`.
+  package mutating func appendNumbers(_ tensor: Tensor, as datatype: Datatype) {
+    append(UInt8(ascii: "["))
+    let floats = UnsafeBufferPointer(start: tensor.storage.baseAddress, count: tensor.shape.count)
+    if datatype == .fp32 {
+      appendFloats(floats)
+    } else {
+      let slice = 1024
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: Swift.min(slice, floats.count)) { rounded in
+        for start in stride(from: 0, to: floats.count, by: slice) {
+          let part = UnsafeBufferPointer(rebasing: floats[start..<Swift.min(start + slice, floats.count)])
+          rounded.baseAddress!.update(from: part.baseAddress!, count: part.count)
+          BinaryFloats.round(rounded.baseAddress!, count: part.count, to: datatype)
+          if start > 0 { append(UInt8(ascii: ",")) }
+          appendFloats(UnsafeBufferPointer(start: rounded.baseAddress, count: part.count))
+        }
+      }
+    }
+    append(UInt8(ascii: "]"))
+  }
+
+  /// The elements in binary, little-endian, rounded to `datatype`.
+  package mutating func appendBinary(_ tensor: Tensor, as datatype: Datatype) {
+    let length = tensor.shape.count * datatype.byteCount
+    append(addingCapacity: length) { bytes in
+      bytes.withUnsafeMutableBufferPointer { buffer, count in
+        BinaryFloats.encode(
+          tensor.storage.baseAddress, count: tensor.shape.count, as: datatype,
+          into: UnsafeMutableRawPointer(buffer.baseAddress! + count))
+        count += length
+      }
+    }
+  }
+
+  /// A tensor of whole numbers as INT64, little-endian.
+  package mutating func appendBinaryIntegers(_ tensor: Tensor) {
+    reserveCapacity(count + 8 * tensor.shape.count)
+    for value in tensor.floats {
+      Swift.withUnsafeBytes(of: Int64(value).littleEndian) { append(contentsOf: $0) }
+    }
+  }
+
   /// `{"shape":[2,3],"datatype":"FP32",`
   private mutating func appendTensorHead(_ shape: Shape, _ datatype: Datatype) {
     appendLiteral("{\"shape\":[")

@@ -2,8 +2,27 @@ internal import Batching
 internal import HTTP1
 internal import TensorCoding
 
-/// A reply made of computed tensors, before it is printed.
-protocol ComputedReply: Sendable {
+/// A reply made of computed tensors, before its bytes are.
+protocol ResultReply: Sendable {
+  /// Looks for a number that the reply cannot hold.
+  ///
+  /// - Throws: `.nonFinite` with the index of the first one.
+  func checkFinite() throws(APIError)
+
+  /// Whether its bytes take longer to make than an I/O queue may be held.
+  func isLarge(_ configuration: APIConfiguration) -> Bool
+
+  /// A guess at the reply's length.
+  var likelyBytes: Int { get }
+
+  /// Makes the reply's bytes and completes its timing.
+  ///
+  /// - Parameter timing: all but `encode` and `total`.
+  func response(_ timing: RequestTiming, receivedAt: Nanoseconds) -> (Response, RequestTiming)
+}
+
+/// A reply that is one JSON object, whose last member is its timing.
+protocol ComputedReply: ResultReply {
   /// Every tensor of the reply, by the name that a problem gives it, in the order in which they are printed.
   var tensors: [(name: String, tensor: Tensor)] { get }
   var encoding: TensorEncoding { get }
@@ -16,15 +35,14 @@ protocol ComputedReply: Sendable {
 
 extension ComputedReply {
   /// Numbers to print.
-  var elements: Int { tensors.reduce(0) { $0 + $1.tensor.shape.count } }
+  private var elements: Int { tensors.reduce(0) { $0 + $1.tensor.shape.count } }
 
-  /// A guess at the reply's length: a number has nine digits, a sign, a point and a comma, and an exponent where it is
+  func isLarge(_ configuration: APIConfiguration) -> Bool { elements > configuration.inlineReplyElements }
+
+  /// A number has nine digits, a sign, a point and a comma, and an exponent where it is
   /// rare.
   var likelyBytes: Int { 512 + elements * (encoding == .base64 ? 6 : 12) }
 
-  /// Looks for a number that JSON, or the reply's datatype, cannot hold.
-  ///
-  /// - Throws: `.nonFinite` with the index of the first one.
   func checkFinite() throws(APIError) {
     for (name, tensor) in tensors {
       if let place = tensor.firstNonFinite(as: encoding == .base64 ? datatype : .fp32) {
@@ -39,10 +57,8 @@ extension ComputedReply {
     writer.tensor(tensor, encoding: encoding, datatype: datatype)
   }
 
-  /// Prints the reply and completes its timing; the timing is printed last, so that it knows how long the rest took.
-  ///
-  /// - Parameter timing: all but `encode` and `total`.
-  fileprivate func response(_ timing: RequestTiming, receivedAt: Nanoseconds) -> (Response, RequestTiming) {
+  /// The timing is printed last, so that it knows how long the rest took.
+  func response(_ timing: RequestTiming, receivedAt: Nanoseconds) -> (Response, RequestTiming) {
     let started = MonotonicClock.now()
     var timing = timing
     var writer = JSONWriter(reserving: likelyBytes)
@@ -61,16 +77,16 @@ extension ComputedReply {
 }
 
 extension InferenceAPI {
-  /// Answers with what was computed: a small reply is printed on the I/O queue, a large one by a worker in its turn.
+  /// Answers with what was computed: a small reply is made on the I/O queue, a large one by a worker in its turn.
   ///
   /// - Parameter timing: all but `encode` and `total`.
-  func answer(_ call: Call, _ reply: some ComputedReply, _ timing: RequestTiming) {
+  func answer(_ call: Call, _ reply: some ResultReply, _ timing: RequestTiming) {
     do {
       try reply.checkFinite()
     } catch {
       return call.fail(error, timing: timing)
     }
-    if reply.elements <= configuration.inlineReplyElements {
+    if !reply.isLarge(configuration) {
       call.answerOnIOQueue { reply.response(timing, receivedAt: call.receivedAt) }
       return
     }
@@ -86,7 +102,7 @@ extension InferenceAPI {
 
 extension Shape {
   /// The index in each dimension of the row-major element `place`.
-  fileprivate func index(of place: Int) -> [Int] {
+  func index(of place: Int) -> [Int] {
     var rest = place
     var index: [Int] = []
     for size in dims.reversed() {

@@ -32,6 +32,10 @@ package struct APIConfiguration: Sendable {
   /// A reply of up to so many numbers is printed on the I/O queue: at 20 ns each, 120 µs.
   package var inlineReplyElements = 6_000
 
+  /// Bytes of tensors in binary, in a body or a reply, that are copied on the I/O queue: 512 KiB of them fault in fresh
+  /// pages and move in 100 µs.
+  package var inlineBinaryBytes = 512 << 10
+
   /// Bytes of large bodies and large replies that may wait for a worker to decode and print them, beside the rows that
   /// wait to be computed: four of the largest bodies. Over it a request is refused before its body is read.
   package var jobBytesLimit = 256 << 20

@@ -3,8 +3,7 @@ internal import FeedForward
 internal import HTTP1
 internal import TensorCoding
 
-// POST /v1/ffn and POST /v1/ffn/gradient: I/O queue (decode) → worker (forward) → I/O queue (encode). What takes longer than an I/O queue may be
-// held is decoded or encoded on a worker instead, by the same code.
+// POST /v1/ffn and POST /v1/ffn/gradient.
 
 extension InferenceAPI {
   func computeFFN(_ call: Call) { compute(call, asksForGradient: false) }
@@ -14,13 +13,8 @@ extension InferenceAPI {
   private func compute(_ call: Call, asksForGradient: Bool) {
     guard let catalog else { return call.fail(.notReady) }
     call.watchForCancellation()
-    if call.bodyBytes <= configuration.inlineBodyBytes {
-      return submitFFN(call, catalog, asksForGradient, waited: 0)
-    }
-    // Chunked content has declared no length before.
-    do { try inference.admit(bodyBytes: call.bodyBytes) } catch { return call.fail(error) }
-    inference.run(bytes: call.bodyBytes) { [self] waited in
-      if !call.isOver { submitFFN(call, catalog, asksForGradient, waited: waited) }
+    decode(call, isLarge: call.bodyBytes > configuration.inlineBodyBytes) { [self] waited in
+      submitFFN(call, catalog, asksForGradient, waited: waited)
     }
   }
 
@@ -33,42 +27,17 @@ extension InferenceAPI {
       call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
       try subject.check(request.input.tensor.shape, request.activations, request.experts, configuration)
       if let gradient = request.gradient { try subject.check(gradient, request, configuration) }
-      let submitted = MonotonicClock.now()
-      let timing = RequestTiming(read: call.readTime, decode: submitted - started, queue: waited)
-      let withdraw = try inference.submit(
-        ForwardRequest(
-          subject: subject.layer, input: request.input.tensor, experts: request.experts,
-          activations: request.activations,
-          deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 },
-          label: subject.label, gradient: request.gradient),
-        id: call.id
-      ) { [self] result in
-        switch result {
-        case .success(let result):
-          answerFFN(call, FFNReply(request: request, subject: subject, result: result), timing)
-        case .failure(let error):
-          var timing = timing
-          timing.queue += MonotonicClock.now() - submitted
-          call.fail(error, timing: timing)
-        }
+      let forward = ForwardRequest(
+        subject: subject.layer, input: request.input.tensor, experts: request.experts,
+        activations: request.activations,
+        deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 },
+        label: subject.label, gradient: request.gradient)
+      try compute(call, forward, decodedSince: started, waited: waited) { result in
+        FFNReply(request: request, subject: subject, result: result)
       }
-      call.setWithdrawal(withdraw)
     } catch {
       call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: waited))
     }
-  }
-
-  /// Runs on the worker that computed the batch.
-  ///
-  /// - Parameter timing: of the phases before the line.
-  private func answerFFN(_ call: Call, _ reply: FFNReply, _ timing: RequestTiming) {
-    if call.isOver { return }
-    var timing = timing
-    timing.queue += reply.result.queue
-    timing.compute = reply.result.compute
-    timing.batchRows = reply.result.batchRows
-    timing.batchRequests = reply.result.batchRequests
-    answer(call, reply, timing)
   }
 }
 

@@ -54,6 +54,13 @@ extension JSONWriter {
     nest(floats[...], tensor.shape.dims[...])
   }
 
+  /// Prints them as one array.
+  mutating func flatIntegers(_ tensor: Tensor) {
+    array { writer in
+      for value in tensor.floats { writer.integer(Int(value)) }
+    }
+  }
+
   private mutating func nest(_ values: ArraySlice<Float>, _ dims: ArraySlice<Int>) {
     guard let size = dims.first else { return integer(Int(values[values.startIndex])) }
     let step = values.count / size

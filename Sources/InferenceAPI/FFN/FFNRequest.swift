@@ -29,6 +29,13 @@ enum LayerReference: Sendable, Equatable, CustomStringConvertible {
   case index(Int)
   case name(String)
 
+  init(reading reader: inout JSONReader) throws(JSONError) {
+    switch try reader.peek() {
+    case .string: self = .name(try reader.readString())
+    default: self = .index(try reader.readInt(in: 0...Int.max))
+    }
+  }
+
   var description: String {
     switch self {
     case .index(let index): String(index)
@@ -136,7 +143,7 @@ struct FFNMembers {
       try keys.insert(key)
       switch key {
       case "model": model = try reader.readString()
-      case "layer": layer = try Self.readLayer(&reader)
+      case "layer": layer = try LayerReference(reading: &reader)
       case "input": input = try reader.readTensor(limit: TensorLimits(maxElements: limits.inputElements))
       case "experts":
         experts = try GivenExperts(reading: &reader, limits: TensorLimits(maxElements: limits.inputElements))
@@ -153,13 +160,6 @@ struct FFNMembers {
         guard let parameter = GateParameter(rawValue: key) else { throw .here(.unknownMember) }
         parameters.append((parameter, try reader.readFloat()))
       }
-    }
-  }
-
-  private static func readLayer(_ reader: inout JSONReader) throws(JSONError) -> LayerReference {
-    switch try reader.peek() {
-    case .string: .name(try reader.readString())
-    default: .index(try reader.readInt(in: 0...Int.max))
     }
   }
 

@@ -32,6 +32,11 @@ struct GivenExperts: Sendable {
     case negativeWeight(pointer: String)
   }
 
+  init(indices: WireTensor, weights: WireTensor) {
+    (self.indices, indicesForm, indicesDatatype) = (indices.tensor, indices.encoding, indices.datatype)
+    (self.weights, weightsForm) = (weights.tensor, weights.encoding)
+  }
+
   init(reading reader: inout JSONReader, limits: TensorLimits) throws(JSONError) {
     var keys = KeySet()
     var indices: WireTensor?
@@ -46,8 +51,7 @@ struct GivenExperts: Sendable {
     }
     guard let indices else { throw .here(.missingMember(Member.indices.rawValue)) }
     guard let weights else { throw .here(.missingMember(Member.weights.rawValue)) }
-    (self.indices, indicesForm, indicesDatatype) = (indices.tensor, indices.encoding, indices.datatype)
-    (self.weights, weightsForm) = (weights.tensor, weights.encoding)
+    self.init(indices: indices, weights: weights)
   }
 
   /// Whether they are experts of the mixture, for every row of the input.

@@ -22,6 +22,7 @@ extension RouteTable {
       Route(.get, model + "/ready") { $0.answerModelReady($1) },
       Route(.get, model + "/config") { $0.describeConfiguration($1) },
       Route(.get, model + "/stats") { $0.showStatistics($1) },
+      Route(.post, model + "/infer", content: .tensors) { $0.infer($1) },
     ]
   }
 }

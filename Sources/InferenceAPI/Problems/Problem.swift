@@ -56,15 +56,23 @@ struct Problem: Sendable {
   private var openInferenceError: Response {
     var writer = JSONWriter()
     let text = detail ?? type.title + "."
-    writer.object { $0.string(place.map { "\(text) (\($0))" } ?? text, as: "error") }
+    writer.object { $0.string(place.map { "\(text.dropLast()) (\($0))." } ?? text, as: "error") }
     return .json(writer, type.status)
+  }
+
+  /// A pointer into the request's own JSON as it is; one of `POST /v1/ffn`, by which the rules that both share name a
+  /// member, under the protocol's names where the sentence does not say it already.
+  private func openInferencePlace(_ pointer: String) -> String? {
+    let experts = "/experts/"
+    if pointer.hasPrefix(experts) { return "in expert_\(pointer.dropFirst(experts.count))" }
+    return ["", "/model", "/layer", "/input", "/activations", "/experts"].contains(pointer) ? nil : "at \(pointer)"
   }
 
   /// The location in words; an element's index stands in the detail already.
   private var place: String? {
     switch location {
     case .offset(let offset): "at byte \(offset) of the JSON"
-    case .pointer(let pointer): pointer.isEmpty ? nil : "at \(pointer)"
+    case .pointer(let pointer): openInferencePlace(pointer)
     case .element, nil: nil
     }
   }

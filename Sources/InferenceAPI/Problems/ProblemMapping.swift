@@ -262,9 +262,9 @@ extension Problem {
       place += "/" + name
       type = .missingMember
     case .notFiniteInFloat32, .notFiniteInFloat64, .notFinite: type = .nonFiniteInput
-    case .emptyDimension, .rankAbove8, .rankBelow1, .ragged, .elementCount, .byteCount: type = .shapeMismatch
+    case .emptyDimension, .rankAbove8, .rankBelow1, .ragged, .elementCount, .byteCount, .nesting: type = .shapeMismatch
     case .kind, .notATensor, .notAnInteger, .outOfRange, .tooManyElements, .unknownDatatype, .notBase64,
-      .unknownWord:
+      .unknownWord, .notNumeric, .notExact:
       type = .invalidValue
     }
     let text = mismatch.description

@@ -1,0 +1,48 @@
+internal import Batching
+
+// The way of a request that asks for a forward pass, whatever its body and its reply look like: I/O queue (decode) →
+// worker (forward) → I/O queue (encode). What takes longer than an I/O queue may be held is decoded or encoded on a
+// worker instead, by the same code.
+
+extension InferenceAPI {
+  /// Lets a body be decoded: at once where that is brief, or by a worker in its turn.
+  ///
+  /// - Parameter body: gets the time that it waited.
+  func decode(_ call: Call, isLarge: Bool, _ body: @escaping @Sendable (_ waited: Nanoseconds) -> Void) {
+    guard isLarge else { return body(0) }
+    // Chunked content has declared no length before.
+    do { try inference.admit(bodyBytes: call.bodyBytes) } catch { return call.fail(error) }
+    inference.run(bytes: call.bodyBytes) { waited in
+      if !call.isOver { body(waited) }
+    }
+  }
+
+  /// Puts a checked request in the line, and answers the call with what `reply` makes of its result.
+  ///
+  /// - Parameters:
+  ///   - started: when its decoding began.
+  ///   - waited: before its decoding, for a worker.
+  func compute<Reply: ResultReply>(
+    _ call: Call, _ request: ForwardRequest, decodedSince started: Nanoseconds, waited: Nanoseconds,
+    reply: @escaping @Sendable (ForwardResult) -> Reply
+  ) throws(APIError) {
+    let submitted = MonotonicClock.now()
+    let timing = RequestTiming(read: call.readTime, decode: submitted - started, queue: waited)
+    let withdraw = try inference.submit(request, id: call.id) { [self] result in
+      var timing = timing
+      switch result {
+      case .success(let result):
+        if call.isOver { return }
+        timing.queue += result.queue
+        timing.compute = result.compute
+        timing.batchRows = result.batchRows
+        timing.batchRequests = result.batchRequests
+        answer(call, reply(result), timing)
+      case .failure(let error):
+        timing.queue += MonotonicClock.now() - submitted
+        call.fail(error, timing: timing)
+      }
+    }
+    call.setWithdrawal(withdraw)
+  }
+}

@@ -1,0 +1,51 @@
+internal import Batching
+internal import FeedForward
+internal import HTTP1
+internal import TensorCoding
+
+// POST /v2/models/{model}/infer, on the same way as POST /v1/ffn.
+
+extension InferenceAPI {
+  func infer(_ call: Call) {
+    guard let catalog else { return call.fail(.notReady) }
+    do {
+      let served = try catalog.served(call.parameters)
+      let header = try InferenceHeader(call.head.fields, bodyBytes: call.bodyBytes)
+      call.watchForCancellation()
+      // Tensors in binary are copied, or widened to twice their size: far less work than numbers in text.
+      let isLarge =
+        header.jsonBytes > configuration.inlineBodyBytes || call.bodyBytes > configuration.inlineBinaryBytes
+      decode(call, isLarge: isLarge) { [self] waited in submitInference(call, served, header, waited: waited) }
+    } catch {
+      call.fail(error)
+    }
+  }
+
+  private func submitInference(_ call: Call, _ named: ServedName, _ header: InferenceHeader, waited: Nanoseconds) {
+    let started = MonotonicClock.now()
+    do {
+      let request: InferenceRequest
+      switch header {
+      case .json(let bytes):
+        request = try InferenceRequest(
+          decoding: call.takeBody(), jsonBytes: bytes,
+          limits: TensorLimits(maxElements: configuration.bodyBytesLimit))
+      case .raw:
+        request = try InferenceRequest(raw: call.takeBody(), width: named.subject.dIn)
+      }
+      let served = try named.selecting(request.parameters.layer)
+      let subject = served.subject
+      call.isAbout(served.label, rows: request.input.shape.leading)
+      try subject.check(request.input.shape, request.activations, request.experts, configuration)
+      let forward = ForwardRequest(
+        subject: subject.layer, input: request.input, experts: request.experts, activations: request.activations,
+        deadline: request.parameters.timeoutMicroseconds.map { call.receivedAt + Nanoseconds($0) * 1000 },
+        label: served.label)
+      try compute(call, forward, decodedSince: started, waited: waited) { result in
+        InferenceReply(request: request, served: served, result: result)
+      }
+    } catch {
+      call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: waited))
+    }
+  }
+}

@@ -1,0 +1,32 @@
+internal import HTTP1
+
+/// How a body of the binary tensor data extension is divided.
+enum InferenceHeader {
+  /// JSON up to here, and tensors in binary behind it.
+  case json(bytes: Int)
+  /// No JSON at all: the body is the one input.
+  case raw
+
+  /// By `Inference-Header-Content-Length`, which counts the content as it is without any coding; without it all of the
+  /// body is JSON.
+  ///
+  /// - Throws: `.openInference` for a value outside of the body, or two different ones.
+  init(_ fields: Fields, bodyBytes: Int) throws(APIError) {
+    guard let text = fields.first(.inferenceHeaderContentLength) else {
+      self = .json(bytes: bodyBytes)
+      return
+    }
+    guard !text.isEmpty, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let length = Int(text),
+      length <= bodyBytes, fields.all(.inferenceHeaderContentLength).allSatisfy({ $0 == text })
+    else { throw .openInference(.headerLength(text, bodyBytes: bodyBytes)) }
+    self = length == 0 ? .raw : .json(bytes: length)
+  }
+
+  /// Bytes of JSON.
+  var jsonBytes: Int {
+    switch self {
+    case .json(let bytes): bytes
+    case .raw: 0
+    }
+  }
+}
