@@ -68,9 +68,8 @@ def draw(points: list[dict]) -> str:
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
            'font-size="12">', f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
     what = points[0]
-    title = ", ".join(f"{what[name]} {label}".strip() for name, label in (
-        ("tool", ""), ("rows", "rows"), ("body", ""), ("d_model", "wide")) if name in what)
-    out.append(f'<text x="{LEFT}" y="24" font-size="15">{escape("Latency against load: " + title)}</text>')
+    title = f"{what['rows']} × {what['d_model']} in {what['body']}, by {what['tool']}"
+    out.append(f'<text x="{LEFT}" y="24" font-size="15">{escape(f"Latency against load: {title}")}</text>')
     for tick in ticks(low, high):
         out.append(f'<path d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
                    f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{number(tick)} ms</text>')
@@ -98,7 +97,7 @@ def draw(points: list[dict]) -> str:
         else:
             label = f"saturated at {number(point)}: {number(rate)}/s"
         out.append(f'<path d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#bf3f3f" stroke-dasharray="4 3"/>'
-                   f'<text x="{at + (-6 if anchor == "end" else 6):.1f}" y="{TOP + 14}" fill="#bf3f3f" '
+                   f'<text x="{at + (-6 if anchor == "end" else 6):.1f}" y="{HEIGHT - BOTTOM - 8}" fill="#bf3f3f" '
                    f'text-anchor="{anchor}">{label}</text>')
     return "\n".join([*out, "</svg>", ""])
 
