@@ -120,6 +120,27 @@ import Testing
     }
   }
 
+  /// `Benchmarks/peers/engine --alone`: the tables of docs/performance.md, put where the document has a place for them.
+  @Test func theScriptWritesTablesOfIt() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let document = folder.url.appending(path: "figures.md")
+    try Data("before\n<!-- engine alone -->\nold\n<!-- end of engine alone -->\nafter\n".utf8).write(to: document)
+    let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "Benchmarks/peers/engine")
+    let program = try await Program.run(
+      Program.named("python3"),
+      [
+        script.path, "--alone", "--binary", try Program.sluice.path, "--shapes", "16x24", "--rows", "1,64",
+        "--compute", "f32", "--seconds", "0.001", "--write", document.path,
+      ])
+    #expect(program.status == 0, "\(program.error)")
+    let lines = try String(contentsOf: document, encoding: .utf8).split(separator: "\n").map(String.init)
+    #expect(lines.first == "before" && lines.last == "after" && !lines.contains("old"))
+    #expect(lines.contains { $0.hasPrefix("| 16×24 | 1 |") } && lines.contains { $0.hasPrefix("|  | 64 |") })
+    #expect(lines.contains { $0.hasPrefix("| f32 | 16×24 |") }, "the rows between powers of two")
+  }
+
   @Test func anInterruptedRunSaysWhatItHas() async throws {
     let program = try await Program.python("interrupted.py", try Program.sluice.path)
     #expect(program.status == 0, "\(program.error)")

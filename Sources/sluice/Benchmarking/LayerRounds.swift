@@ -47,7 +47,10 @@ final class LayerRounds {
   func round(isStopped: () -> Bool) {
     _ = yardsticks.multiplyAdds()  // the helpers are awake from here on
     let peak = Stopwatch.rate { 2 * Double(yardsticks.multiplyAdds()) }
-    for index in isAscending ? Array(passes.indices) : passes.indices.reversed() {
+    let order = isAscending ? Array(passes.indices) : passes.indices.reversed()
+    // Whoever comes first would pay for what the yardstick has put out of the caches.
+    if let first = order.first { forward(rows: passes[first].rows) }
+    for index in order {
       if isStopped() { return }
       if passes[index].rows <= Self.readRows, case .layer(let layer) = block {
         passes[index].reads.append(Stopwatch.rate { Double(yardsticks.readWeights(of: layer)) })
