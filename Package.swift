@@ -75,7 +75,7 @@ let package = Package(
       resources: [.copy("Fixtures")], swiftSettings: language),
     .testTarget(
       name: "InferenceAPITests",
-      dependencies: ["InferenceAPI", "Batching", "FeedForward", "Checkpoint", "TensorCoding", "HTTP1"],
+      dependencies: ["InferenceAPI", "Batching", "FeedForward", "Checkpoint", "TensorCoding", "Metrics", "HTTP1"],
       swiftSettings: language),
     .testTarget(
       name: "EndToEndTests", dependencies: ["sluice"], resources: [.copy("Clients")], swiftSettings: language),

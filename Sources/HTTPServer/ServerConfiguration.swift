@@ -19,6 +19,9 @@ package struct ServerConfiguration: Sendable {
   /// TCP nothing is won.
   package var gzipRepliesFromBytes: Int? = 1400
 
+  /// Where the server counts its connections and their bytes; several servers may share one.
+  package var traffic = Traffic()
+
   package init(addresses: [ListenAddress]) { self.addresses = addresses }
 
   /// Caps on what is held at a time.

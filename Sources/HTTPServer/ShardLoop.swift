@@ -129,6 +129,7 @@ final class ShardLoop {
     freeSlots.append(connection.id.slot)
     deadlines.set(nil, slot: slot)
     openCount -= 1
+    configuration.traffic.closed()
     if ledger.remove(connection.info.peer) { shards[0].post(.roomToAccept) }
     // It may be a descriptor that was wanting.
     resumeAccepting()
@@ -221,10 +222,11 @@ extension ShardLoop {
   private func adopt(_ socket: Int32, _ peer: SocketAddress) {
     let slot = freeSlots.popLast() ?? newSlot()
     let id = ConnectionID(slot: slot, generation: generations[Int(slot)])
-    let wire = Wire(Descriptor(owning: socket), peer.isUnix ? nil : tls)
+    let wire = Wire(Descriptor(owning: socket), peer.isUnix ? nil : tls, configuration.traffic)
     let connection = Connection(id: id, wire: wire, info: ConnectionInfo(peer: peer, tls: nil), loop: self)
     connections[Int(slot)] = connection
     openCount += 1
+    configuration.traffic.opened()
     do throws(Errno) {
       try pollSet.add(socket, id)
       connection.begin()

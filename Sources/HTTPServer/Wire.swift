@@ -24,10 +24,25 @@ final class Wire {
   /// What goes to the socket as it is.
   private var outgoing = OutputQueue()
   private var isFinishing = false
+  private let traffic: Traffic
+  private var handshake = Handshake.awaited
 
-  init(_ socket: consuming Descriptor, _ context: TLSContext?) {
+  /// As it is counted.
+  private enum Handshake {
+    /// Nothing has come.
+    case awaited
+    case begun
+    case over
+  }
+
+  init(_ socket: consuming Descriptor, _ context: TLSContext?, _ traffic: Traffic) {
     self.socket = socket
+    self.traffic = traffic
     session = context.map { TLSSession($0) }
+  }
+
+  deinit {
+    if case .begun = handshake { traffic.handshakeFailed() }
   }
 
   var isSecure: Bool { session != nil }
@@ -47,7 +62,9 @@ final class Wire {
     let transfer = Socket.receive(socket.number, into: &buffer, atMost: limit)
     switch transfer {
     // Less than there was room for: the socket is empty, and its next edge will tell, unless the end is behind it.
-    case .moved(let count): if count < limit, !isPeerFinished || count == 0 { isReadable = false }
+    case .moved(let count):
+      traffic.received(count)
+      if count < limit, !isPeerFinished || count == 0 { isReadable = false }
     case .wouldBlock, .failed: isReadable = false
     }
     return transfer
@@ -57,8 +74,13 @@ final class Wire {
   func unseal(
     _ received: RawSpan, into plaintext: inout [UInt8], from pool: inout BufferPool
   ) throws(TLSSessionError) {
+    if case .awaited = handshake { handshake = .begun }
     try outgoing.append(from: &pool) { (outbound) throws(TLSSessionError) in
       try session?.receive(received, plaintext: &plaintext, outbound: &outbound)
+    }
+    if case .begun = handshake, tlsPeer != nil {
+      handshake = .over
+      traffic.handshakeCompleted()
     }
   }
 
@@ -85,6 +107,7 @@ final class Wire {
   /// Sends what the socket takes, within one visit's budget.
   func send(returningTo pool: inout BufferPool) -> OutputQueue.Sending {
     var budget = Self.bytesPerVisit
+    defer { if budget < Self.bytesPerVisit { traffic.sent(Self.bytesPerVisit - budget) } }
     while isWritable {
       guard seal(&pool) else { return .failed }
       let sending = outgoing.send(to: socket.number, budget: &budget, returningTo: &pool)

@@ -70,6 +70,18 @@ struct ExpositionWriter {
     text.append(UInt8(ascii: "\n"))
   }
 
+  /// The lines of one histogram: its buckets, their sum and their count.
+  mutating func histogram(_ histogram: Histogram, labels: [UInt8], unit: MetricUnit) {
+    let prefix = labels.isEmpty ? [] : labels + [UInt8(ascii: ",")]
+    let counts = histogram.cumulativeCounts
+    for (place, count) in counts.enumerated() {
+      let bound = place < histogram.bounds.count ? "\(Double(histogram.bounds[place]) / unit.divisor)" : "+Inf"
+      sample(suffix: "_bucket", labels: prefix + LabelText.pair("le", bound), value: .integer(count), divisor: 1)
+    }
+    sample(suffix: "_sum", labels: labels, value: .integer(histogram.sum), divisor: unit.divisor)
+    sample(suffix: "_count", labels: labels, value: .integer(counts[counts.count - 1]), divisor: 1)
+  }
+
   consuming func finish() -> [UInt8] {
     if format == .openMetrics { append("# EOF\n") }
     return text

@@ -28,21 +28,9 @@ extension MetricLabel {
   static var labelPairs: [[UInt8]] {
     let cases = allCases.sorted { $0.rawValue < $1.rawValue }
     precondition(cases.map(\.rawValue) == Array(0..<cases.count), "the raw values of \(Self.self) count from 0")
-    return cases.map { value in
-      Array("\(labelName)=\"".utf8) + value.labelValue.utf8.flatMap { escapedLabelByte($0) } + [UInt8(ascii: "\"")]
-    }
+    return cases.map { LabelText.pair(labelName, $0.labelValue) }
   }
 
   /// The place of a series among those of one label more.
   func appended(to place: Int) -> Int { place * Self.allCases.count + rawValue }
-}
-
-/// Backslash, quotation mark and line feed are escaped in a label's value, in both formats.
-private func escapedLabelByte(_ byte: UInt8) -> [UInt8] {
-  switch byte {
-  case UInt8(ascii: "\\"): Array("\\\\".utf8)
-  case UInt8(ascii: "\""): Array("\\\"".utf8)
-  case UInt8(ascii: "\n"): Array("\\n".utf8)
-  default: [byte]
-  }
 }

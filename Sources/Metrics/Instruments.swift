@@ -4,6 +4,8 @@ import Synchronization
 package final class Counter: Sendable {
   private let total = Atomic<UInt64>(0)
 
+  package init() {}
+
   package var value: UInt64 { total.load(ordering: .relaxed) }
 
   package func add(_ amount: UInt64 = 1) {
@@ -14,6 +16,8 @@ package final class Counter: Sendable {
 /// Goes up and down.
 package final class Gauge: Sendable {
   private let current = Atomic<Int>(0)
+
+  package init() {}
 
   package var value: Int { current.load(ordering: .relaxed) }
 
@@ -37,7 +41,7 @@ package final class Histogram: Sendable {
   private let total = Counter()
 
   /// - Precondition: the bounds ascend.
-  init(bounds: [UInt64]) {
+  package init(bounds: [UInt64]) {
     precondition(zip(bounds, bounds.dropFirst()).allSatisfy(<), "bounds ascend")
     self.bounds = bounds
     buckets = (0...bounds.count).map { _ in Counter() }
@@ -49,6 +53,9 @@ package final class Histogram: Sendable {
   }
 
   package var sum: UInt64 { total.value }
+
+  /// Whether anything was observed.
+  package var isUsed: Bool { buckets.contains { $0.value > 0 } }
 
   /// For each bound how many observations were at most that, and last how many there were.
   package var cumulativeCounts: [UInt64] {

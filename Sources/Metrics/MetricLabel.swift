@@ -41,3 +41,42 @@ package enum MetricUnit: Sendable {
     }
   }
 }
+
+/// A label as it is printed.
+enum LabelText {
+  /// `name="value"`
+  static func pair(_ name: String, _ value: String) -> [UInt8] {
+    Array("\(name)=\"".utf8) + value.utf8.flatMap { escaped($0) } + [UInt8(ascii: "\"")]
+  }
+
+  /// Backslash, quotation mark and line feed are escaped in a label's value, in both formats.
+  private static func escaped(_ byte: UInt8) -> [UInt8] {
+    switch byte {
+    case UInt8(ascii: "\\"): Array("\\\\".utf8)
+    case UInt8(ascii: "\""): Array("\\\"".utf8)
+    case UInt8(ascii: "\n"): Array("\\n".utf8)
+    default: [byte]
+    }
+  }
+}
+
+/// What may be the name of something.
+enum MetricName {
+  /// `[a-zA-Z_:][a-zA-Z0-9_:]*`
+  static func isMetric(_ name: String) -> Bool { consists(name) { $0 == UInt8(ascii: ":") || isLetter($0) } }
+
+  /// `[a-zA-Z_][a-zA-Z0-9_]*`
+  static func isLabel(_ name: String) -> Bool { consists(name, of: isLetter) }
+
+  private static func consists(_ name: String, of isLeading: (UInt8) -> Bool) -> Bool {
+    guard let first = name.utf8.first, isLeading(first) else { return false }
+    return name.utf8.allSatisfy { isLeading($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
+  private static func isLetter(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): true
+    default: false
+    }
+  }
+}

@@ -1,5 +1,6 @@
 import Dispatch
 import Metrics
+import Synchronization
 import Testing
 
 private enum Route: Int, MetricLabel {
@@ -164,6 +165,74 @@ private enum Awkward: Int, MetricLabel {
     let text = Self.text(registry, format)
     #expect(text.hasPrefix("# HELP awkward \(help)\n# TYPE awkward gauge\n"))
     #expect(text.contains("\nawkward{text=\"a\\\\b\\\"c\\nd é\"} 0\n"))
+  }
+
+  /// Series that come and go stand in the order in which they are given, and those of others are asked when printed.
+  @Test func readings() {
+    let layer = Histogram(bounds: [2_000_000_000])
+    layer.observe(500_000_000)
+    let names = Mutex(["a\"b"])
+    var registry = Registry()
+    registry.counter("process_cpu_seconds_total", help: "CPU.", unit: .seconds) { 0.25 }
+    registry.counters("layer_rows_total", help: "Rows.") {
+      names.withLock { $0.enumerated().map { Reading(("model", $1), ("layer", "l\($0)"), value: 7) } }
+    }
+    registry.histograms("layer_seconds", help: "Passes.", unit: .seconds) { [Reading(("layer", "l"), value: layer)] }
+    registry.gauges("nobody", help: "None.") { [] }
+    func expected(_ rows: String) -> String {
+      """
+      # HELP process_cpu_seconds CPU.
+      # TYPE process_cpu_seconds counter
+      # UNIT process_cpu_seconds seconds
+      process_cpu_seconds_total 0.25
+      # HELP layer_rows Rows.
+      # TYPE layer_rows counter
+      \(rows)# HELP layer_seconds Passes.
+      # TYPE layer_seconds histogram
+      # UNIT layer_seconds seconds
+      layer_seconds_bucket{layer="l",le="2.0"} 1
+      layer_seconds_bucket{layer="l",le="+Inf"} 1
+      layer_seconds_sum{layer="l"} 0.5
+      layer_seconds_count{layer="l"} 1
+      # HELP nobody None.
+      # TYPE nobody gauge
+      # EOF
+
+      """
+    }
+    #expect(Self.text(registry, .openMetrics) == expected("layer_rows_total{model=\"a\\\"b\",layer=\"l0\"} 7\n"))
+    names.withLock { $0 = [] }
+    #expect(Self.text(registry, .openMetrics) == expected(""))
+  }
+
+  @Test func unusedSeriesAreLeftOutWhereThatIsAskedFor() {
+    var registry = Registry()
+    let requests = registry.counter("requests_total", help: "R.", omitsUnused: true, labels: Route.self, Outcome.self)
+    let times = registry.histogram("times", help: "T.", bounds: [1], omitsUnused: true, labels: Outcome.self)
+    requests[.models, .refused].add()
+    times[.done].observe(0)
+    #expect(
+      Self.text(registry, .prometheus) == """
+        # HELP requests_total R.
+        # TYPE requests_total counter
+        requests_total{route="/v1/models",outcome="refused"} 1
+        # HELP times T.
+        # TYPE times histogram
+        times_bucket{outcome="done",le="1.0"} 1
+        times_bucket{outcome="done",le="+Inf"} 1
+        times_sum{outcome="done"} 0
+        times_count{outcome="done"} 1
+
+        """)
+  }
+
+  @Test func preparationsPrecedeEveryRendering() {
+    let value = Gauge()
+    var registry = Registry()
+    registry.beforeRendering { value.add(1) }
+    registry.gauge("scrapes", help: "S.") { Double(value.value) }
+    #expect(Self.text(registry, .prometheus).hasSuffix("\nscrapes 1\n"))
+    #expect(Self.text(registry, .prometheus).hasSuffix("\nscrapes 2\n"))
   }
 
   @Test func nothingIsLostBetweenThreads() {

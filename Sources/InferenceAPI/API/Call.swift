@@ -1,5 +1,6 @@
 package import HTTP1
 internal import Batching
+internal import Metrics
 internal import Synchronization
 
 /// A request as the transport hands it over, whole.
@@ -58,8 +59,9 @@ final class Call: Sendable {
   let bodyBytes: Int
   /// The decoded segments that the route's pattern leaves open, from left to right.
   let parameters: [String]
-  private let route: String?
+  private let route: RouteLabel
   private let sink: ReplySink
+  private let inFlight: Gauge
   private let record: @Sendable (RequestOutcome) -> Void
   private let state: Mutex<State>
 
@@ -75,7 +77,7 @@ final class Call: Sendable {
   }
 
   init(
-    id: RequestID, request: APIRequest, route: String?, parameters: [String], sink: ReplySink,
+    id: RequestID, request: APIRequest, route: RouteLabel, parameters: [String], sink: ReplySink, inFlight: Gauge,
     record: @escaping @Sendable (RequestOutcome) -> Void
   ) {
     self.id = id
@@ -87,13 +89,18 @@ final class Call: Sendable {
     self.route = route
     self.parameters = parameters
     self.sink = sink
+    self.inFlight = inFlight
     self.record = record
+    inFlight.add(1)
   }
 
   deinit {
+    inFlight.add(-1)
     // An answer that is let go unmade was nobody's any more.
     if state.withLock({ $0.isDeferred }) { end(.clientGone, timing: timed(RequestTiming()), responseBytes: 0) }
   }
+
+  var fields: Fields { head.fields }
 
   /// Whether nobody waits for the answer any more.
   var isOver: Bool { state.withLock { $0.isOver } }
@@ -177,7 +184,7 @@ final class Call: Sendable {
     guard let last = close() else { return }
     record(
       RequestOutcome(
-        id: id, route: route, method: head.method, ending: ending, layer: last.layer, rows: last.rows,
+        id: id, routeLabel: route, method: head.method, ending: ending, layer: last.layer, rows: last.rows,
         timing: timing, requestBytes: bodyBytes, responseBytes: responseBytes))
   }
 

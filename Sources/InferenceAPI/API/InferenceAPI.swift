@@ -1,6 +1,7 @@
 package import Batching
 package import FeedForward
 package import HTTP1
+package import Metrics
 internal import Synchronization
 
 /// What the API is built with.
@@ -40,6 +41,9 @@ package struct APIConfiguration: Sendable {
   /// wait to be computed: four of the largest bodies. Over it a request is refused before its body is read.
   package var jobBytesLimit = 256 << 20
 
+  /// Runs what neither an I/O queue nor a worker is to be held by, such as the printing of metrics.
+  package var aside: @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() }
+
   package init(workers: Int, batching: BatchLimits, kernels: Kernels) {
     self.workers = workers
     self.batching = batching
@@ -58,32 +62,48 @@ package final class InferenceAPI: Sendable {
   let inference: Inference
   private let routes = RouteTable.standard
   private let ids = RequestIDSource()
-  let statistics: StatisticsTable
-  private let record: @Sendable (RequestOutcome) -> Void
-  private let draining = Atomic<Bool>(false)
+  /// Everything that `/metrics` shows.
+  let registry: Registry
+  private let metrics: ServiceMetrics
+  private let observe: @Sendable (RequestOutcome) -> Void
+  private let draining: Flag
+  private let peak: PeakRate
 
   /// - Parameters:
   ///   - store: answers from what it holds; until it can, the API is alive and not ready.
+  ///   - registry: what the process counts beside the requests; `/metrics` shows it first.
   ///   - record: takes the outcome of every request, once, on whatever thread it ended.
   package init(
-    configuration: APIConfiguration, store: ModelStore, record: @escaping @Sendable (RequestOutcome) -> Void
+    configuration: APIConfiguration, store: ModelStore, registry: Registry = Registry(),
+    record: @escaping @Sendable (RequestOutcome) -> Void
   ) {
     self.configuration = configuration
     self.store = store
-    let statistics = StatisticsTable()
-    self.statistics = statistics
-    self.record = { outcome in
-      statistics.record(outcome)
-      record(outcome)
-    }
-    inference = Inference(configuration) { statistics.recordPass($0) }
+    observe = record
+    let (inference, draining, peak) = (Inference(configuration), Flag(), PeakRate())
+    (self.inference, self.draining, self.peak) = (inference, draining, peak)
+    var registry = registry
+    metrics = ServiceMetrics(in: &registry)
+    ScrapedMetrics(
+      load: { inference.load }, models: { store.listing.models }, isReady: { store.isReady && !draining.isSet },
+      peak: { peak.multiplyAddsPerSecond }
+    ).declare(in: &registry)
+    self.registry = registry
+  }
+
+  private func record(_ outcome: RequestOutcome) {
+    metrics.record(outcome)
+    observe(outcome)
   }
 
   // MARK: Life
 
+  /// Says what a pass is compared with in `sluice_layer_peak_share`.
+  package func setPeak(multiplyAddsPerSecond: Double) { peak.set(multiplyAddsPerSecond) }
+
   /// Turns `/readyz` to 503, so that nobody sends more. What comes all the same is still answered.
   package func announceDraining() {
-    draining.store(true, ordering: .relaxed)
+    draining.set()
   }
 
   /// Takes no computing any more and calls `completion` when what was taken is done.
@@ -97,7 +117,7 @@ package final class InferenceAPI: Sendable {
 
   var catalog: ModelCatalog? { store.catalog }
 
-  var isDraining: Bool { draining.load(ordering: .relaxed) }
+  var isDraining: Bool { draining.isSet }
 
   var requestLimits: FFNRequest.Limits {
     FFNRequest.Limits(
@@ -142,16 +162,16 @@ package final class InferenceAPI: Sendable {
     do {
       switch try routes.destination(head.method, path: head.path) {
       case .options(let allow):
-        let call = makeCall(request, route: nil, reply)
+        let call = makeCall(request, route: .none, reply)
         call.answer(.options(allow))
       case .route(let route, let parameters):
-        let call = makeCall(request, route: route.path.description, parameters: parameters, reply)
+        let call = makeCall(request, route: route.label, parameters: parameters, reply)
         // Chunked content shows only now that it is empty.
         if route.content.isRequired, request.body.isEmpty { return call.fail(.missingBody) }
         route.answer(self, call)
       }
     } catch {
-      makeCall(request, route: nil, reply).fail(error)
+      makeCall(request, route: .none, reply).fail(error)
     }
   }
 
@@ -180,9 +200,11 @@ package final class InferenceAPI: Sendable {
   }
 
   private func makeCall(
-    _ request: APIRequest, route: String?, parameters: [String] = [], _ reply: ReplySink
+    _ request: APIRequest, route: RouteLabel, parameters: [String] = [], _ reply: ReplySink
   ) -> Call {
-    Call(id: ids.make(), request: request, route: route, parameters: parameters, sink: reply, record: record)
+    Call(
+      id: ids.make(), request: request, route: route, parameters: parameters, sink: reply, inFlight: metrics.inFlight,
+      record: record)
   }
 
   private func refuse(_ problem: Problem, _ head: RequestHead?, route: Route?) -> Response {
@@ -190,7 +212,7 @@ package final class InferenceAPI: Sendable {
     let response = problem.response(instance: id, form: ErrorForm(path: head?.path))
     record(
       RequestOutcome(
-        id: id, route: route?.path.description, method: head?.method, ending: .problem(problem.type), layer: nil,
+        id: id, routeLabel: route?.label ?? .none, method: head?.method, ending: .problem(problem.type), layer: nil,
         rows: 0,
         timing: RequestTiming(), requestBytes: 0, responseBytes: response.body.count))
     return response

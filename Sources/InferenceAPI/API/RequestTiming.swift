@@ -25,6 +25,9 @@ package struct RequestTiming: Sendable, Equatable {
   package var batchRows = 0
   /// Requests of that batch.
   package var batchRequests = 0
+  /// Whether this is the one of the batch's requests by which its pass is counted. A pass whose one has left meanwhile
+  /// is not counted.
+  package var standsForBatch = false
 
   /// The value of `Server-Timing` (W3C Server Timing): milliseconds with three digits, the same microseconds that the
   /// reply's `timing` has, and the batch as a description.

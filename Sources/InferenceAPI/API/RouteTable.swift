@@ -20,6 +20,8 @@ struct Route: Sendable {
   let method: Method
   let path: PathPattern
   let content: Content
+  /// What the route is counted under.
+  fileprivate(set) var label = RouteLabel.none
   /// Answers the call, now or later. Runs on an I/O queue and does not block it.
   let answer: @Sendable (InferenceAPI, Call) -> Void
 
@@ -37,11 +39,22 @@ struct Route: Sendable {
 /// Every operation, in one place. A path that has GET answers HEAD too, and every path answers OPTIONS.
 struct RouteTable: Sendable {
   let routes: [Route]
+  /// The paths of the routes, each once.
+  let patterns: [String]
   /// Places of the routes whose path has no parameter, by it.
   private let literal: [String: [Int]]
 
   init(routes: [Route]) {
-    self.routes = routes
+    var patterns: [String] = []
+    self.routes = routes.map { route in
+      var route = route
+      let pattern = route.path.description
+      let place = patterns.firstIndex(of: pattern) ?? patterns.count
+      if place == patterns.count { patterns.append(pattern) }
+      route.label = RouteLabel(place: place + 1)
+      return route
+    }
+    self.patterns = patterns
     literal = Dictionary(
       grouping: routes.indices.filter { routes[$0].path.isLiteral }, by: { routes[$0].path.description })
   }
@@ -56,6 +69,7 @@ struct RouteTable: Sendable {
     Route(.get, "/v1/models/{model}") { $0.describeModel($1) },
     Route(.get, "/livez") { $0.answerLive($1) },
     Route(.get, "/readyz") { $0.answerReady($1) },
+    Route(.get, "/metrics") { $0.answerMetrics($1) },
     Route(.get, "/openapi.yaml") { $0.answerOpenAPI($1) },
   ]
 

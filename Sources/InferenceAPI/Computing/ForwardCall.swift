@@ -33,10 +33,7 @@ extension InferenceAPI {
       switch result {
       case .success(let result):
         if call.isOver { return }
-        timing.queue += result.queue
-        timing.compute = result.compute
-        timing.batchRows = result.batchRows
-        timing.batchRequests = result.batchRequests
+        timing.add(result)
         answer(call, reply(result), timing)
       case .failure(let error):
         timing.queue += MonotonicClock.now() - submitted

@@ -19,8 +19,6 @@ struct ForwardRequest: Sendable {
   let activations: ActivationSet
   /// A reading of the monotonic clock; from then on the pass is not begun.
   let deadline: Nanoseconds?
-  /// Nil for weights given in the request.
-  let label: LayerLabel?
   /// Only with a layer.
   var gradient: GradientQuestion? = nil
 
@@ -39,6 +37,19 @@ struct ForwardResult: Sendable {
   let compute: Nanoseconds
   let batchRows: Int
   let batchRequests: Int
+  /// Whether it is the one of its batch by which the pass is counted.
+  let standsForBatch: Bool
+}
+
+extension RequestTiming {
+  /// Adds the phases of a forward pass.
+  mutating func add(_ result: ForwardResult) {
+    queue += result.queue
+    compute = result.compute
+    batchRows = result.batchRows
+    batchRequests = result.batchRequests
+    standsForBatch = result.standsForBatch
+  }
 }
 
 /// The worker pool with what each worker computes in.
@@ -83,9 +94,9 @@ final class Inference: Sendable {
   private let jobBytesLimit: Int
 
   /// - Parameter passed: told of every forward pass through a served layer.
-  init(_ configuration: APIConfiguration, passed: @escaping @Sendable (LayerLabel) -> Void) {
+  init(_ configuration: APIConfiguration) {
     let kernels = configuration.kernels
-    let desks = (0..<configuration.workers).map { _ in WorkerDesk(kernels: kernels, passed: passed) }
+    let desks = (0..<configuration.workers).map { _ in WorkerDesk(kernels: kernels) }
     jobBytesLimit = configuration.jobBytesLimit
     pool = WorkerPool(
       workers: configuration.workers, limits: configuration.batching,

@@ -9,14 +9,12 @@ internal import TensorCoding
 final class WorkerDesk: @unchecked Sendable {
   private let kernels: Kernels
   private let workspace = Workspace()
-  private let passed: @Sendable (LayerLabel) -> Void
   /// `[rows, dIn]`, `[rows, dOut]`, what a row brings of experts and each activation that somebody wants, of a joined
   /// batch.
   private var joined = FloatStorage(capacity: 0)
 
-  init(kernels: Kernels, passed: @escaping @Sendable (LayerLabel) -> Void) {
+  init(kernels: Kernels) {
     self.kernels = kernels
-    self.passed = passed
   }
 
   /// Computes a batch and completes each of its entries.
@@ -40,13 +38,12 @@ final class WorkerDesk: @unchecked Sendable {
       return
     }
     let compute = MonotonicClock.now() - started
-    if let label = first.request.label { passed(label) }
-    for entry in batch.entries {
+    for (place, entry) in batch.entries.enumerated() {
       entry.payload.completion(
         .success(
           entry.payload.result(
             queue: started - min(entry.enqueuedAt, started), compute: compute, batchRows: batch.rows,
-            batchRequests: batch.entries.count)))
+            batchRequests: batch.entries.count, standsForBatch: place == 0)))
     }
   }
 
@@ -162,7 +159,7 @@ private struct Rows {
 extension Inference.Entry {
   /// The result, once the engine has filled the entry's memory.
   fileprivate func result(
-    queue: Nanoseconds, compute: Nanoseconds, batchRows: Int, batchRequests: Int
+    queue: Nanoseconds, compute: Nanoseconds, batchRows: Int, batchRequests: Int, standsForBatch: Bool
   ) -> ForwardResult {
     func tensor(_ storage: FloatStorage) -> Tensor {
       storage.setCount(storage.capacity)
@@ -174,6 +171,7 @@ extension Inference.Entry {
         activations[name].map { (name: name, tensor: tensor($0)) }
       },
       gradient: gradient?.result(),
-      queue: queue, compute: compute, batchRows: batchRows, batchRequests: batchRequests)
+      queue: queue, compute: compute, batchRows: batchRows, batchRequests: batchRequests,
+      standsForBatch: standsForBatch)
   }
 }

@@ -31,7 +31,7 @@ extension InferenceAPI {
         subject: subject.layer, input: request.input.tensor, experts: request.experts,
         activations: request.activations,
         deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 },
-        label: subject.label, gradient: request.gradient)
+        gradient: request.gradient)
       try compute(call, forward, decodedSince: started, waited: waited) { result in
         FFNReply(request: request, subject: subject, result: result)
       }
@@ -118,7 +118,7 @@ extension ModelCatalog {
       let model = try self.model(name)
       let served = try model.layer(reference)
       guard let block = served.block else { throw .layerNotReady(layer: served.name, model: model.name) }
-      return FFNSubject(block, label: LayerLabel(model: model.name, layer: served.name))
+      return FFNSubject(block, label: model.label(of: served, block))
     }
   }
 

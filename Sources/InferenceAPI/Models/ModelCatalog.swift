@@ -47,6 +47,12 @@ package struct ServedModel: Sendable {
 
   func place(ofLayer name: String) -> Int? { placeOfName[name] }
 
+  /// What the layer's requests are told apart by.
+  func label(of layer: ServedLayer, _ block: Block) -> LayerLabel {
+    LayerLabel(
+      model: name, layer: layer.name, meter: layer.meter, multiplyAddsOfRow: block.multiplyAddsOfRow)
+  }
+
   /// Bytes of the packed weights.
   package var residentBytes: Int { layers.reduce(0) { $0 + $1.residentBytes } }
 }
@@ -66,6 +72,8 @@ package struct ServedLayer: Sendable {
   package let storedType: String
   package let shape: BlockShape
   package internal(set) var state: State
+  /// What its requests and passes come to.
+  let meter = LayerMeter()
 
   /// A layer of which nothing is packed yet.
   init(name: String, storedType: String, shape: BlockShape) {

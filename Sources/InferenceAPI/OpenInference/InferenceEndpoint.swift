@@ -39,8 +39,7 @@ extension InferenceAPI {
       try subject.check(request.input.shape, request.activations, request.experts, configuration)
       let forward = ForwardRequest(
         subject: subject.layer, input: request.input, experts: request.experts, activations: request.activations,
-        deadline: request.parameters.timeoutMicroseconds.map { call.receivedAt + Nanoseconds($0) * 1000 },
-        label: served.label)
+        deadline: request.parameters.timeoutMicroseconds.map { call.receivedAt + Nanoseconds($0) * 1000 })
       try compute(call, forward, decodedSince: started, waited: waited) { result in
         InferenceReply(request: request, served: served, result: result)
       }

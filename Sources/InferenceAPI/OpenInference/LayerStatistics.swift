@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// What the statistics extension counts of one layer since it was loaded; times are in nanoseconds.
 struct LayerStatistics: Sendable {
   /// How often something was done, and how long it took in all.
@@ -15,8 +13,6 @@ struct LayerStatistics: Sendable {
 
   /// Rows of all answered requests.
   var rows: UInt64 = 0
-  /// Forward passes, each for the rows of one request or of several.
-  var passes: UInt64 = 0
   var success = Tally()
   var failure = Tally()
   /// Phases of the answered requests: one of a batch counts with the whole batch's time.
@@ -38,28 +34,5 @@ struct LayerStatistics: Sendable {
     // Nobody was told how it went.
     case .clientGone: break
     }
-  }
-}
-
-/// The statistics of every layer that was asked for, whatever path it was asked by.
-final class StatisticsTable: Sendable {
-  private let table = Mutex<[LayerLabel: LayerStatistics]>([:])
-
-  subscript(label: LayerLabel) -> LayerStatistics {
-    table.withLock { $0[label] ?? LayerStatistics() }
-  }
-
-  func record(_ outcome: RequestOutcome) {
-    guard let layer = outcome.layer else { return }
-    table.withLock { $0[layer, default: LayerStatistics()].add(outcome) }
-  }
-
-  func recordPass(_ layer: LayerLabel) {
-    table.withLock { $0[layer, default: LayerStatistics()].passes += 1 }
-  }
-
-  /// Forgets a model that is served no more.
-  func forget(_ model: String) {
-    table.withLock { $0 = $0.filter { $0.key.model != model } }
   }
 }

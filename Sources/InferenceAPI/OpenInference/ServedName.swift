@@ -33,7 +33,7 @@ struct ServedName: Sendable {
 
   var layer: ServedLayer { model.layers[index] }
   var subject: FFNSubject { FFNSubject(block, label: label) }
-  var label: LayerLabel { LayerLabel(model: model.name, layer: layer.name) }
+  var label: LayerLabel { model.label(of: layer, block) }
 }
 
 extension ModelCatalog {

@@ -6,7 +6,7 @@ internal import TensorCoding
 extension InferenceAPI {
   func showStatistics(_ call: Call) {
     answer(call) { served, writer in
-      writer.modelStatistics { $0.statistics(statistics[served.label], of: served.text) }
+      writer.modelStatistics { $0.statistics(served.layer.meter, of: served.text) }
     }
   }
 
@@ -18,7 +18,7 @@ extension InferenceAPI {
       for model in catalog.models {
         for (index, layer) in model.layers.enumerated() {
           let name = index == model.defaultLayer ? model.name : "\(model.name).\(index)"
-          writer.statistics(statistics[LayerLabel(model: model.name, layer: layer.name)], of: name)
+          writer.statistics(layer.meter, of: name)
         }
       }
     }
@@ -34,12 +34,13 @@ extension JSONWriter {
     }
   }
 
-  fileprivate mutating func statistics(_ statistics: LayerStatistics, of name: String) {
+  fileprivate mutating func statistics(_ meter: LayerMeter, of name: String) {
+    let statistics = meter.statistics
     object { writer in
       writer.string(name, as: "name")
       writer.string(ServedName.version, as: "version")
       writer.integer(statistics.rows, as: "inference_count")
-      writer.integer(statistics.passes, as: "execution_count")
+      writer.integer(meter.passes, as: "execution_count")
       writer.member("inference_stats")
       writer.object { writer in
         writer.tally(statistics.success, as: "success")

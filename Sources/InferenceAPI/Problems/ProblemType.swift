@@ -37,6 +37,18 @@ package enum ProblemType: String, Sendable, CaseIterable {
   /// The absolute URI of the type; a name, not an address.
   var uri: String { "urn:sluice:problem:" + rawValue }
 
+  /// Whether the request might have been served at another time: it is turned away for the server's condition.
+  var isRejection: Bool {
+    switch self {
+    case .notReady, .overloaded, .draining, .tooManyConnections, .deadlineExceeded: true
+    case .malformedRequest, .missingBody, .malformedJSON, .unknownRoute, .unknownModel, .unknownLayer,
+      .methodNotAllowed, .requestTimeout, .contentTooLarge, .uriTooLong, .unsupportedMediaType, .expectationFailed,
+      .invalidValue, .missingMember, .unknownMember, .duplicateMember, .conflictingMember, .shapeMismatch,
+      .nonFiniteInput, .nonFiniteOutput, .fieldsTooLarge, .internalError, .notImplemented, .versionNotSupported:
+      false
+    }
+  }
+
   package var status: Status {
     switch self {
     case .malformedRequest, .missingBody, .malformedJSON: .badRequest

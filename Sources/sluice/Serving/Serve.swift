@@ -5,6 +5,7 @@ import FeedForward
 import HTTPServer
 import InferenceAPI
 import Logging
+import Metrics
 import Synchronization
 
 /// `sluice serve`: from flags to a server that answers, and from a signal to its end.
@@ -44,14 +45,17 @@ struct Serve: ParsableCommand {
     let configuration = try engine.configuration(limits)
     let modelLog = ModelLog(logger, sink)
     let store = try openModels(configuration, modelLog)
-    let api = InferenceAPI(configuration: configuration, store: store, record: recorder(sink))
-    let server = try listen(api, certificates)
+    let traffic = Traffic()
+    let api = InferenceAPI(
+      configuration: configuration, store: store, registry: registry(configuration, traffic), record: recorder(sink))
+    let server = try listen(api, certificates, traffic)
     let signals = StopSignals(stopping: server, api, after: timeouts.drainDelay.duration, sink, logger)
     let hangUps = HangUps {
       certificates?.reload(server)
       store.reloadAll()
     }
     server.start()
+    api.setPeak(multiplyAddsPerSecond: MachinePeak.measured(configuration.kernels))
 
     try pack(store)
     report(ready: store.listing, server, configuration, started: started, sink)
@@ -65,13 +69,24 @@ struct Serve: ParsableCommand {
     return { log.record($0) }
   }
 
-  private func listen(_ api: InferenceAPI, _ certificates: Certificates?) throws(StartError) -> HTTPServer {
+  private func registry(_ configuration: APIConfiguration, _ traffic: Traffic) -> Registry {
+    var registry = Registry()
+    registry.declareBuild(kernels: configuration.kernels.name, compute: Arithmetic.f32.rawValue)
+    registry.declareProcess()
+    registry.declare(traffic)
+    return registry
+  }
+
+  private func listen(
+    _ api: InferenceAPI, _ certificates: Certificates?, _ traffic: Traffic
+  ) throws(StartError) -> HTTPServer {
     let inherited = ListenAddress.inheritedFromServiceManager()
     var configuration = ServerConfiguration(addresses: listening.addresses(besides: inherited))
     configuration.shards = listening.ioQueues.value
     configuration.backlog = Int32(clamping: listening.backlog.value)
     configuration.timeouts = timeouts.timeouts
     configuration.tls = certificates?.context
+    configuration.traffic = traffic
     limits.apply(to: &configuration)
     do {
       return try HTTPServer(configuration: configuration, handler: RequestHandler(api))

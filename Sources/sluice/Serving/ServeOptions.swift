@@ -1,6 +1,7 @@
 import ArgumentParser
 import Batching
 import Checkpoint
+import Dispatch
 import FeedForward
 import HTTP1
 import HTTPServer
@@ -126,6 +127,8 @@ struct EngineOptions: ParsableArguments {
       workers: workers?.value ?? CPUQuota.threads(), batching: batching, kernels: chosen)
     configuration.bodyBytesLimit = limits.maxBodyBytes.bytes
     configuration.version = Version.text
+    let aside = DispatchQueue(label: "sluice.aside")
+    configuration.aside = { aside.async(execute: $0) }
     return configuration
   }
 }

@@ -11,8 +11,7 @@ package struct RequestOutcome: Sendable {
   }
 
   package let id: RequestID
-  /// The route's pattern, `/v1/models/{model}`; nil where the request led to no route.
-  package let route: String?
+  package let routeLabel: RouteLabel
   package let method: Method?
   package let ending: Ending
   /// The layer that was asked for, once it was found; nil for weights given in the request.
@@ -22,6 +21,9 @@ package struct RequestOutcome: Sendable {
   package let timing: RequestTiming
   package let requestBytes: Int
   package let responseBytes: Int
+
+  /// The route's pattern, `/v1/models/{model}`; nil where the request led to no route.
+  package var route: String? { routeLabel.pattern }
 
   /// What the client saw; nil where nobody was there to see it.
   package var status: Status? {
@@ -34,7 +36,15 @@ package struct RequestOutcome: Sendable {
 }
 
 /// A layer's name and its model's.
-package struct LayerLabel: Sendable, Hashable {
+package struct LayerLabel: Sendable, Equatable {
   package let model: String
   package let layer: String
+  /// Where its requests and passes are counted.
+  let meter: LayerMeter
+  let multiplyAddsOfRow: Int
+
+  /// Labels are equal that name the same layer, also where it was loaded again in between.
+  package static func == (one: LayerLabel, other: LayerLabel) -> Bool {
+    one.model == other.model && one.layer == other.layer
+  }
 }
