@@ -1,6 +1,8 @@
 # Sluice in an image that holds the binary, the shared libraries it names, its bill of materials, and nothing else: no
-# shell, no package manager, no root. Build: docker build -t sluice . (`make image` fills in the labels' arguments) — run:
-# docker run --rm --read-only --cap-drop ALL -p 8080:8080 sluice — the bill alone: docker build --target sbom -o . .
+# shell, no package manager, no root.
+#   build: docker build -t sluice .   (`make image` fills in the labels' arguments)
+#   run: docker run --rm --read-only --cap-drop ALL -p 8080:8080 sluice
+#   the bill alone: docker build --target sbom -o . .
 FROM swift:6.3-bookworm AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # Debian's own versions: a stable release brings nothing but fixes, and the bill of materials says which were taken.

@@ -54,6 +54,8 @@ def draw(points: list[dict]) -> str:
     points = sorted(points, key=lambda point: point[key])
     loads = [float(point[key]) for point in points]
     values = [point[name] for point in points for name, _, _ in SERIES if point.get(name, 0) > 0]
+    if not values:
+        sys.exit("plot: no run had an answer")
     low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values) * 1.0001))
     first, last = (0.0, max(loads)) if is_open else (min(loads), max(max(loads), min(loads) * 2))
 
