@@ -11,7 +11,11 @@ struct BackwardPanels: Sendable {
 
   /// - Throws: ``LayerError/outOfMemory(bytes:)``.
   init(gateUp: PackedPanels, down: PackedPanels?) throws(LayerError) {
-    self.gateUp = try PackedPanels(transposing: gateUp, operands: 2)
-    self.down = try down.map { (down) throws(LayerError) in try PackedPanels(transposing: down, operands: 1) }
+    // Memory of their own, which goes back to the system with the layer.
+    let packing = Packing(shelf: PanelShelf())
+    self.gateUp = try PackedPanels(transposing: gateUp, operands: 2, packing: packing)
+    self.down = try down.map { (down) throws(LayerError) in
+      try PackedPanels(transposing: down, operands: 1, packing: packing)
+    }
   }
 }

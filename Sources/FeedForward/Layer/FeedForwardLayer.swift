@@ -46,18 +46,19 @@ package final class FeedForwardLayer: Sendable {
 
   /// Packs `weights`, whose views are read now and not needed afterwards, for one set of kernels and one arithmetic.
   ///
-  /// - Throws: ``LayerError`` where the shapes do not make a layer.
+  /// - Throws: ``LayerError`` where the shapes do not make a layer, or the weights cannot be read or kept.
   /// - Complexity: one read of the sources, one write of the panels; f16 is widened to float32, exactly.
   package init(
-    _ weights: LayerWeights, kernels: Kernels = .best(), arithmetic: Arithmetic = .f32
+    _ weights: LayerWeights, kernels: Kernels = .best(), arithmetic: Arithmetic = .f32, packing: Packing = Packing()
   ) throws(LayerError) {
     try weights.validate()
     let gateBranch = (weights.gateProj, weights.gateBias)
     let upBranch = (weights.upProj, weights.upBias)
     let (a, b) = weights.gate.gateProjectionIsFirstOperand ? (gateBranch, upBranch) : (upBranch, gateBranch)
-    self.gateUp = try PackedPanels(a: a.0, aBias: a.1, b: b.0, bBias: b.1, arithmetic: arithmetic)
+    self.gateUp = try PackedPanels(
+      a: a.0, aBias: a.1, b: b.0, bBias: b.1, arithmetic: arithmetic, packing: packing)
     if let downProj = weights.downProj {
-      self.down = try PackedPanels(downProj, bias: weights.downBias, arithmetic: arithmetic)
+      self.down = try PackedPanels(downProj, bias: weights.downBias, arithmetic: arithmetic, packing: packing)
     } else {
       self.down = nil
     }

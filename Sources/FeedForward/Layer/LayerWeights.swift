@@ -48,6 +48,8 @@ package enum LayerError: Error, Equatable {
   case empty(LayerTensor)
   /// There is a bias for the down projection, and no down projection.
   case biasWithoutProjection(LayerTensor)
+  /// The file behind the weights could not be read.
+  case unreadable
   /// The machine has no memory for the packed weights.
   case outOfMemory(bytes: Int)
 }

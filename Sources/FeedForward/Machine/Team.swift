@@ -77,6 +77,30 @@ package final class Team: @unchecked Sendable {
     return body(true)
   }
 
+  /// Calls `body` for every number below `count`, on whichever threads are free; returns when all are done.
+  func each(_ count: Int, _ body: @Sendable (Int) -> Void) {
+    engaging(count > 1) { helped in
+      guard helped else {
+        for number in 0..<count { body(number) }
+        return
+      }
+      withoutActuallyEscaping(body) { body in
+        // Unsafe: the closure's address and the scratch are used until `run` returns, and not after.
+        withUnsafePointer(to: body) { context in
+          withUnsafeTemporaryAllocation(of: Float.self, capacity: 1) { scratch in
+            run(chunks: count, context: context, scratch: scratch.baseAddress!) { context, number, _ in
+              context.assumingMemoryBound(to: (@Sendable (Int) -> Void).self).pointee(number)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Counts the calling worker in for the time of `body`, which does something else than a forward pass: helpers then
+  /// leave it its core.
+  package func besides<R>(_ body: () -> R) -> R { engaging(false) { _ in body() } }
+
   /// Runs `work` for every chunk in `0..<chunks`, and returns when all are done. Only inside ``engaging(_:_:)``.
   func run(chunks: Int, context: UnsafeRawPointer, scratch: UnsafeMutablePointer<Float>, _ work: Work) {
     phase = Phase(context: context, work: work)

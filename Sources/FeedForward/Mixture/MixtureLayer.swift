@@ -44,16 +44,20 @@ package final class MixtureLayer: Sendable {
   ///
   /// - Throws: ``MixtureError`` where the shapes do not make a mixture or there is no memory.
   package init(
-    _ weights: MixtureWeights, kernels: Kernels = .best(), arithmetic: Arithmetic = .f32
+    _ weights: MixtureWeights, kernels: Kernels = .best(), arithmetic: Arithmetic = .f32, packing: Packing = Packing()
   ) throws(MixtureError) {
     try weights.validate()
     func projection(
       _ matrix: MatrixView, _ bias: VectorView?, _ part: MixturePart
     ) throws(MixtureError) -> Projection {
-      do { return try Projection(matrix, bias: bias, kernels: kernels) } catch { throw .layer(part, error) }
+      do { return try Projection(matrix, bias: bias, kernels: kernels, packing: packing) } catch {
+        throw .layer(part, error)
+      }
     }
     func layer(_ weights: LayerWeights, _ part: MixturePart) throws(MixtureError) -> FeedForwardLayer {
-      do { return try FeedForwardLayer(weights, kernels: kernels, arithmetic: arithmetic) } catch {
+      do {
+        return try FeedForwardLayer(weights, kernels: kernels, arithmetic: arithmetic, packing: packing)
+      } catch {
         throw .layer(part, error)
       }
     }

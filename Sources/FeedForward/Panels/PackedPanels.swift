@@ -25,26 +25,42 @@ struct PackedPanels: Sendable {
   var packedWeights: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: weights.base, count: weights.count) }
 
   /// Packs `[columns, terms]`, a panel for every 32 rows.
-  init(_ matrix: MatrixView, bias: VectorView?, arithmetic: Arithmetic) throws(LayerError) {
+  init(
+    _ matrix: MatrixView, bias: VectorView?, arithmetic: Arithmetic, packing: Packing
+  ) throws(LayerError) {
     let panels = (matrix.rows + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
     let type = arithmetic == .bf16 || matrix.type == .bf16 ? FFN_BF16 : FFN_F32
-    try self.init(type: type, panels: panels, terms: matrix.columns, columns: matrix.rows)
-    var source = ffn_matrix(matrix)
-    ffn_pack_panels(&source, type, 0, panels, weights.words)
+    let isPacked: Bool
+    (self, isPacked) = try Self.empty(
+      type: type, panels: panels, terms: matrix.columns, columns: matrix.rows, packing: packing)
+    if !isPacked {
+      let (weights, code) = (weights, type.rawValue)
+      try packing.pack(panels, of: [matrix], run: FFN_PANEL_COLUMNS) { range in
+        var source = ffn_matrix(matrix)
+        ffn_pack_panels(&source, ffn_type(code), range.lowerBound, range.upperBound, weights.words)
+      }
+    }
     if let bias { widen(bias, into: 0, run: FFN_PANEL_COLUMNS) }
   }
 
   /// Packs two matrices `[columns, terms]` side by side, a panel for every 16 rows of both: operand a's outputs first.
   init(
-    a: MatrixView, aBias: VectorView?, b: MatrixView, bBias: VectorView?, arithmetic: Arithmetic
+    a: MatrixView, aBias: VectorView?, b: MatrixView, bBias: VectorView?, arithmetic: Arithmetic, packing: Packing
   ) throws(LayerError) {
     let run = FFN_PAIR_COLUMNS
     let panels = (a.rows + run - 1) / run
     let type = arithmetic == .bf16 || (a.type == .bf16 && b.type == .bf16) ? FFN_BF16 : FFN_F32
-    try self.init(type: type, panels: panels, terms: a.columns, columns: a.rows)
-    var first = ffn_matrix(a)
-    var second = ffn_matrix(b)
-    ffn_pack_pair_panels(&first, &second, type, 0, panels, weights.words)
+    let isPacked: Bool
+    (self, isPacked) = try Self.empty(
+      type: type, panels: panels, terms: a.columns, columns: a.rows, packing: packing)
+    if !isPacked {
+      let (weights, code) = (weights, type.rawValue)
+      try packing.pack(panels, of: [a, b], run: run) { range in
+        var first = ffn_matrix(a)
+        var second = ffn_matrix(b)
+        ffn_pack_pair_panels(&first, &second, ffn_type(code), range.lowerBound, range.upperBound, weights.words)
+      }
+    }
     if let aBias { widen(aBias, into: 0, run: run) }
     if let bBias { widen(bBias, into: run, run: run) }
   }
@@ -53,21 +69,31 @@ struct PackedPanels: Sendable {
   /// the terms of one projection, operand a's first.
   ///
   /// - Parameter operands: 2 where `source` holds a pair.
-  init(transposing source: PackedPanels, operands: Int) throws(LayerError) {
+  init(transposing source: PackedPanels, operands: Int, packing: Packing) throws(LayerError) {
     let panels = (source.terms + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
-    try self.init(type: source.type, panels: panels, terms: operands * source.columns, columns: source.terms)
+    (self, _) = try Self.empty(
+      type: source.type, panels: panels, terms: operands * source.columns, columns: source.terms, packing: packing)
     var panelsOfSource = source.kernelPanels
     ffn_transpose_panels(&panelsOfSource, operands, 0, panels, weights.words)
   }
 
-  private init(type: ffn_type, panels: Int, terms: Int, columns: Int) throws(LayerError) {
+  /// Panels with zeros for biases, and whether their weights stand there already.
+  private static func empty(
+    type: ffn_type, panels: Int, terms: Int, columns: Int, packing: Packing
+  ) throws(LayerError) -> (PackedPanels, isPacked: Bool) {
     let steps = (terms + ffn_step_terms(type) - 1) / ffn_step_terms(type)
     let (panel, overflow) = steps.multipliedReportingOverflow(by: FFN_PANEL_COLUMNS)
     let (count, overflowAgain) = panel.multipliedReportingOverflow(by: panels)
-    guard !overflow, !overflowAgain, let weights = AlignedFloats(count: count),
-      let bias = AlignedFloats(count: panels * FFN_PANEL_COLUMNS)
-    else { throw .outOfMemory(bytes: count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride).partialValue) }
+    guard !overflow, !overflowAgain, let bias = AlignedFloats(count: panels * FFN_PANEL_COLUMNS) else {
+      throw .outOfMemory(bytes: count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride).partialValue)
+    }
+    let (weights, isPacked) = try packing.panels(words: count)
     bias.base.initialize(repeating: 0, count: bias.count)
+    let empty = PackedPanels(weights: weights, type: type, bias: bias, terms: terms, columns: columns, panels: panels)
+    return (empty, isPacked)
+  }
+
+  private init(weights: AlignedFloats, type: ffn_type, bias: AlignedFloats, terms: Int, columns: Int, panels: Int) {
     self.weights = weights
     self.type = type
     self.bias = bias

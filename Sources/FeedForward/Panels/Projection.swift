@@ -8,8 +8,8 @@ struct Projection: Sendable {
 
   var byteCount: Int { panels.byteCount }
 
-  init(_ matrix: MatrixView, bias: VectorView?, kernels: Kernels) throws(LayerError) {
-    panels = try PackedPanels(matrix, bias: bias, arithmetic: .f32)
+  init(_ matrix: MatrixView, bias: VectorView?, kernels: Kernels, packing: Packing) throws(LayerError) {
+    panels = try PackedPanels(matrix, bias: bias, arithmetic: .f32, packing: packing)
     self.kernels = kernels
   }
 

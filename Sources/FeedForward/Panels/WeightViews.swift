@@ -54,6 +54,20 @@ package struct MatrixView: @unchecked Sendable {
       rows: (range.count + step - 1) / step, columns: columns, rowStride: rowStride * step, columnStride: columnStride)
   }
 
+  /// Where rows lie that are a stretch of memory of their own; nil where the matrix is stored by columns.
+  func bytes(ofRows range: Range<Int>) -> UnsafeRawBufferPointer? {
+    guard columnStride > 0, rowStride >= columnStride, !range.isEmpty else { return nil }
+    let elements = (range.count - 1) * rowStride + (columns - 1) * columnStride + 1
+    return UnsafeRawBufferPointer(
+      start: base + range.lowerBound * rowStride * type.byteCount, count: elements * type.byteCount)
+  }
+
+  /// From the first element to the last.
+  var allBytes: UnsafeRawBufferPointer {
+    let elements = (rows - 1) * rowStride + (columns - 1) * columnStride + 1
+    return UnsafeRawBufferPointer(start: base, count: elements * type.byteCount)
+  }
+
   /// The same memory read as `[columns, rows]`: a tensor stored `[in, out]` becomes `[out, in]`.
   package var transposed: MatrixView {
     MatrixView(

@@ -10,6 +10,8 @@ package struct APIConfiguration: Sendable {
   package var workers: Int
   package var batching: BatchLimits
   package var kernels: Kernels
+  /// Threads that help the workers with large layers where cores are idle.
+  package var team: Team?
   /// The program's, as it tells its clients.
   package var version = "unreleased"
 

@@ -89,14 +89,15 @@ final class Inference: Sendable {
   }
 
   private let pool: WorkerPool<Key, Entry>
+  private let team: Team?
   /// Bytes of the bodies and replies whose jobs wait or run.
   private let jobBytes = Atomic<Int>(0)
   private let jobBytesLimit: Int
 
-  /// - Parameter passed: told of every forward pass through a served layer.
   init(_ configuration: APIConfiguration) {
-    let kernels = configuration.kernels
-    let desks = (0..<configuration.workers).map { _ in WorkerDesk(kernels: kernels) }
+    let (kernels, team) = (configuration.kernels, configuration.team)
+    self.team = team
+    let desks = (0..<configuration.workers).map { _ in WorkerDesk(kernels: kernels, team: team) }
     jobBytesLimit = configuration.jobBytesLimit
     pool = WorkerPool(
       workers: configuration.workers, limits: configuration.batching,
@@ -129,7 +130,8 @@ final class Inference: Sendable {
     let handedOver = MonotonicClock.now()
     pool.run { [self] in
       defer { jobBytes.wrappingSubtract(bytes, ordering: .relaxed) }
-      job(MonotonicClock.now() - handedOver)
+      let waited = MonotonicClock.now() - handedOver
+      if let team { team.besides { job(waited) } } else { job(waited) }
     }
   }
 

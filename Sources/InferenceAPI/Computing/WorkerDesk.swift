@@ -8,13 +8,16 @@ internal import TensorCoding
 /// `@unchecked Sendable`: a desk belongs to one worker, and a worker is a serial queue.
 final class WorkerDesk: @unchecked Sendable {
   private let kernels: Kernels
+  private let team: Team?
   private let workspace = Workspace()
   /// `[rows, dIn]`, `[rows, dOut]`, what a row brings of experts and each activation that somebody wants, of a joined
   /// batch.
   private var joined = FloatStorage(capacity: 0)
 
-  init(kernels: Kernels) {
+  /// - Parameter team: helps with large layers where other workers leave a core idle.
+  init(kernels: Kernels, team: Team?) {
     self.kernels = kernels
+    self.team = team
   }
 
   /// Computes a batch and completes each of its entries.
@@ -55,7 +58,7 @@ final class WorkerDesk: @unchecked Sendable {
         ($0.indices.storage.baseAddress, $0.weights.storage.baseAddress, $0.choices)
       }, output: entry.output.mutableAddress, activations: entry.activations.planes,
       gradient: entry.gradient?.planes
-    ).pass(through: block, workspace)
+    ).pass(through: block, workspace, team)
   }
 
   /// Several requests: their rows are laid side by side, computed in one pass, and copied back to where they belong.
@@ -96,7 +99,7 @@ final class WorkerDesk: @unchecked Sendable {
       input: input, count: batch.rows, experts: experts.map { (UnsafePointer($0), UnsafePointer($1), $2) },
       output: output, activations: planes,
       gradient: gradient.map { GradientPlanes(gradOutput: UnsafePointer($0.output), gradInput: $0.input, weights: nil) }
-    ).pass(through: block, workspace)
+    ).pass(through: block, workspace, team)
     row = 0
     for entry in batch.entries {
       entry.payload.output.mutableAddress.update(from: output + row * block.dOut, count: entry.rows * block.dOut)
@@ -132,7 +135,7 @@ private struct Rows {
   let activations: ActivationPlanes
   let gradient: GradientPlanes?
 
-  func pass(through block: Block, _ workspace: Workspace) throws(LayerError) {
+  func pass(through block: Block, _ workspace: Workspace, _ team: Team?) throws(LayerError) {
     switch block {
     case .layer(let layer):
       if let gradient {
@@ -140,18 +143,19 @@ private struct Rows {
           GradientRows(
             input: input, gradOutput: gradient.gradOutput, count: count, output: output,
             gradInput: gradient.gradInput, activations: activations.ofLayer, weights: gradient.weights),
-          workspace: workspace)
+          workspace: workspace, team: team)
       }
       layer.forward(
-        input: input, rows: count, output: output, activations: activations.ofLayer, workspace: workspace)
+        input: input, rows: count, output: output, activations: activations.ofLayer, workspace: workspace,
+        team: team)
     case .mixture(let mixture):
       guard let experts else {
         return mixture.forward(
-          input: input, rows: count, output: output, routes: activations.ofRouter, workspace: workspace)
+          input: input, rows: count, output: output, routes: activations.ofRouter, workspace: workspace, team: team)
       }
       mixture.forward(
         input: input, rows: count, indices: experts.indices, weights: experts.weights, choices: experts.choices,
-        output: output, workspace: workspace)
+        output: output, workspace: workspace, team: team)
     }
   }
 }

@@ -11,6 +11,8 @@ internal import Synchronization
 package final class ModelStore: Sendable {
   package struct Configuration: Sendable {
     package var kernels: Kernels
+    /// Threads that help to pack where cores are idle.
+    package var team: Team?
     /// The layers of every checkpoint that are loaded; all of them without it.
     package var layers: LayerSelection?
     /// Where models are looked for that were not given at the start.
@@ -39,7 +41,7 @@ package final class ModelStore: Sendable {
     self.configuration = configuration
     self.background = background
     self.observe = observe
-    packing = ModelPacking(kernels: configuration.kernels)
+    packing = ModelPacking(kernels: configuration.kernels, team: configuration.team)
   }
 
   // MARK: What there is

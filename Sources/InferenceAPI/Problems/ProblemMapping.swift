@@ -203,7 +203,7 @@ extension Problem {
       self.init(
         type: .conflictingMember, detail: "\(tensor.rawValue) is the bias of a projection that is not there.",
         location: .pointer("/weights/" + tensor.rawValue))
-    case .outOfMemory:
+    case .outOfMemory, .unreadable:
       self.init(type: .internalError, detail: nil)
     }
   }

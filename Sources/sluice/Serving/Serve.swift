@@ -99,7 +99,7 @@ struct Serve: ParsableCommand {
     // Packing takes a while and waits for storage: it has a thread of its own.
     let queue = DispatchQueue(label: "sluice.models")
     let store = ModelStore(
-      try models.configuration(kernels: configuration.kernels), background: { queue.async(execute: $0) },
+      try models.configuration(configuration), background: { queue.async(execute: $0) },
       observe: { log.record($0) })
     do { try store.open(models.given) } catch { throw .store(error) }
     return store

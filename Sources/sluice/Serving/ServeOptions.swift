@@ -34,8 +34,9 @@ struct ModelOptions: ParsableArguments {
     model.isEmpty && modelRepository == nil ? [GivenModel(name: DemoModel.name, source: .demo)] : model
   }
 
-  func configuration(kernels: Kernels) throws(StartError) -> ModelStore.Configuration {
-    var configuration = ModelStore.Configuration(kernels: kernels)
+  func configuration(_ api: APIConfiguration) throws(StartError) -> ModelStore.Configuration {
+    var configuration = ModelStore.Configuration(kernels: api.kernels)
+    configuration.team = api.team
     if layers != nil, model.isEmpty, modelRepository == nil {
       throw .usage("--layers selects layers of a checkpoint: --model is missing")
     }
@@ -123,8 +124,9 @@ struct EngineOptions: ParsableArguments {
     }
     let batching = BatchLimits(
       maxBatchRows: maxBatchRows.value, maxQueueRows: maxQueueRows.value, batchDelay: .microseconds(batchDelayUs))
-    var configuration = APIConfiguration(
-      workers: workers?.value ?? CPUQuota.threads(), batching: batching, kernels: chosen)
+    let cores = CPUQuota.threads()
+    var configuration = APIConfiguration(workers: workers?.value ?? cores, batching: batching, kernels: chosen)
+    configuration.team = Team(threads: cores)
     configuration.bodyBytesLimit = limits.maxBodyBytes.bytes
     configuration.version = Version.text
     let aside = DispatchQueue(label: "sluice.aside")
