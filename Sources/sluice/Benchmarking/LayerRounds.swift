@@ -8,7 +8,7 @@ final class LayerRounds {
   struct Passes {
     let rows: Int
     var nanoseconds: [Double] = []
-    /// Operations in a nanosecond of this round's multiply–adds alone.
+    /// Operations in a nanosecond of multiply–adds alone, in this round; of many rows just before the pass.
     var peaks: [Double] = []
     /// Bytes in a nanosecond of a plain read of the weights just before the pass; empty where it was not read.
     var reads: [Double] = []
@@ -46,17 +46,19 @@ final class LayerRounds {
   /// ends.
   func round(isStopped: () -> Bool) {
     _ = yardsticks.multiplyAdds()  // the helpers are awake from here on
-    let peak = Stopwatch.rate { 2 * Double(yardsticks.multiplyAdds()) }
+    let peak = peak()
     let order = isAscending ? Array(passes.indices) : passes.indices.reversed()
     // Whoever comes first would pay for what the yardstick has put out of the caches.
     if let first = order.first { forward(rows: passes[first].rows) }
     for index in order {
       if isStopped() { return }
-      if passes[index].rows <= Self.readRows, case .layer(let layer) = block {
+      // What bounds a pass stands beside it: the weights of few rows, the products of many.
+      let isOfFewRows = passes[index].rows <= Self.readRows
+      if isOfFewRows, case .layer(let layer) = block {
         passes[index].reads.append(Stopwatch.rate { Double(yardsticks.readWeights(of: layer)) })
       }
+      passes[index].peaks.append(isOfFewRows ? peak : self.peak())
       passes[index].nanoseconds.append(Stopwatch.nanoseconds { forward(rows: passes[index].rows) })
-      passes[index].peaks.append(peak)
     }
     isAscending.toggle()
   }
@@ -73,6 +75,8 @@ final class LayerRounds {
     }
     return nanoseconds
   }
+
+  private func peak() -> Double { Stopwatch.rate { 2 * Double(yardsticks.multiplyAdds()) } }
 
   private func forward(rows: Int) {
     // Unsafe: a pass reads and writes `rows` rows; the arrays have room for the most of `passes`.
