@@ -1,11 +1,13 @@
 /// The waiting line, as a value: no clock, no thread, no lock. Time is monotonic nanoseconds, passed in.
 ///
-/// **Order.** Each key has a lane, first in, first out. Lanes that are due take turns: a lane gives one batch and goes
-/// to the end of the round, so an entry at the head of its lane waits for at most one batch of every other key, however
-/// much of theirs came before it. (Oldest first would make a small request wait for all that a heavy client sent.)
+/// **Order.** Each key has a lane for each priority, first in, first out. Lanes of one priority that are due take turns:
+/// a lane gives one batch and goes to the end of the round, so an entry at the head of its lane waits for at most one
+/// batch of every other key, however much of theirs came before it. (Oldest first would make a small request wait for
+/// all that a heavy client sent.) A higher priority goes first, but never for ever: see ``PriorityTurns``.
 ///
 /// **Joining.** A batch takes entries from the head of a lane while they fit `maxBatchRows`, and stops at the first one
-/// that does not. An entry is never split; one that is larger than the limit goes alone.
+/// that does not. Where there is room left, it goes on with the lanes that its key has at other priorities, the highest
+/// first. An entry is never split; one that is larger than the limit goes alone.
 ///
 /// **Due.** A lane is due once its head has waited `batchDelay` or it holds a full batch, whichever comes first.
 ///
@@ -37,8 +39,13 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
     var heapPlace = 0
   }
 
-  private struct Lane {
+  private struct LaneName: Hashable {
     let key: Key
+    let priority: Priority
+  }
+
+  private struct Lane {
+    let name: LaneName
     var entries = Slab<Waiting>.Chain()
     var count = 0
     var rows = 0
@@ -51,9 +58,12 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   private let batchDelay: UInt64
   private var waiting = Slab<Waiting>()
   private var lanes = Slab<Lane>()
-  private var laneOfKey: [Key: Int] = [:]
-  /// Lanes that may give a batch, in the order of their turns.
-  private var due = Slab<Lane>.Chain()
+  private var laneOfName: [LaneName: Int] = [:]
+  /// Lanes that may give a batch, by priority and in the order of their turns.
+  private var due = InlineArray<9, Slab<Lane>.Chain>(repeating: Slab<Lane>.Chain())
+  private var turns = PriorityTurns()
+  /// How many lanes there are of each priority.
+  private var laneCounts = InlineArray<9, Int>(repeating: 0)
   /// Lanes that wait for company, by the time at which they become due.
   private var held = Slab<Lane>.Chain()
   private var deadlines = DeadlineHeap()
@@ -97,11 +107,12 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   ///   - rows: at least 1.
   ///   - deadline: from this time on the entry is not computed; one that has passed already expires at once.
   package mutating func enqueue(
-    _ payload: Payload, key: Key, rows: Int, deadline: UInt64? = nil, now: UInt64
+    _ payload: Payload, key: Key, rows: Int, priority: Priority = .default, deadline: UInt64? = nil, now: UInt64
   ) throws(AdmissionError) -> Ticket {
     precondition(rows > 0, "an entry has rows")
     try admit(rows: rows)
-    let lane = laneOfKey[key] ?? openLane(key, now: now)
+    let name = LaneName(key: key, priority: priority)
+    let lane = laneOfName[name] ?? openLane(name, now: now)
     let sequence = nextSequence
     nextSequence += 1
     let slot = waiting.insert(
@@ -133,7 +144,7 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
     let expired = expire(now: now)
     if !expired.isEmpty { return .expired(expired) }
     advance(now: now)
-    if !due.isEmpty { return .batch(takeBatch(from: due.head, now: now)) }
+    if let lane = nextLane() { return .batch(takeBatch(from: lane, now: now)) }
     if let event = nextEvent { return .wait(until: event) }
     return .idle
   }
@@ -161,24 +172,42 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
     drainRate.observe(rows: rows, nanoseconds: nanoseconds)
   }
 
+  /// The due lane whose turn it is; nil where none is due.
+  private mutating func nextLane() -> Int? {
+    turns.next { !due[$0.place].isEmpty }.map { due[$0.place].head }
+  }
+
   private mutating func takeBatch(from lane: Int, now: UInt64) -> Batch<Key, Payload> {
-    let key = lanes[lane].key
+    let name = lanes[lane].name
     var entries: [BatchEntry<Payload>] = []
     entries.reserveCapacity(min(lanes[lane].count, limits.maxBatchRows))
     var rows = 0
+    take(from: lane, into: &entries, rows: &rows, now: now)
+    for priority in Priority.all
+    where rows < limits.maxBatchRows && priority != name.priority && laneCounts[priority.place] > 0 {
+      guard let lane = laneOfName[LaneName(key: name.key, priority: priority)] else { continue }
+      take(from: lane, into: &entries, rows: &rows, now: now)
+    }
+    return Batch(key: name.key, entries: entries, rows: rows)
+  }
+
+  /// Takes what fits off the head of a lane, and puts what is left of it where it belongs.
+  private mutating func take(
+    from lane: Int, into entries: inout [BatchEntry<Payload>], rows: inout Int, now: UInt64
+  ) {
+    let name = lanes[lane].name
+    let taken = entries.count
     // The lane is still there while it has entries; it is closed when its last one leaves.
-    while laneOfKey[key] == lane {
+    while laneOfName[name] == lane {
       let head = lanes[lane].entries.head
       guard rows == 0 || waiting[head].rows <= limits.maxBatchRows - rows else { break }
       rows += waiting[head].rows
       entries.append(remove(head))
     }
-    if laneOfKey[key] == lane {
-      undue(lane)
-      lanes[lane].dueAt = waiting[lanes[lane].entries.head].enqueuedAt.clampedAdded(batchDelay)
-      place(lane, now: now)
-    }
-    return Batch(key: key, entries: entries, rows: rows)
+    guard entries.count > taken, laneOfName[name] == lane else { return }
+    unplace(lane)
+    lanes[lane].dueAt = waiting[lanes[lane].entries.head].enqueuedAt.clampedAdded(batchDelay)
+    place(lane, now: now)
   }
 
   /// Takes an entry out of everything that knows it, and closes its lane if it was the last one there.
@@ -198,16 +227,24 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
 }
 
 extension BatchQueue {
-  private mutating func openLane(_ key: Key, now: UInt64) -> Int {
-    let lane = lanes.insert(Lane(key: key, dueAt: now.clampedAdded(batchDelay)))
-    laneOfKey[key] = lane
+  private mutating func openLane(_ name: LaneName, now: UInt64) -> Int {
+    let lane = lanes.insert(Lane(name: name, dueAt: now.clampedAdded(batchDelay)))
+    laneOfName[name] = lane
+    laneCounts[name.priority.place] += 1
     place(lane, now: now)
     return lane
   }
 
   private mutating func closeLane(_ lane: Int) {
+    unplace(lane)
+    let name = lanes.remove(lane).name
+    laneOfName[name] = nil
+    laneCounts[name.priority.place] -= 1
+  }
+
+  /// Takes a lane out of the chain that it is in.
+  private mutating func unplace(_ lane: Int) {
     if lanes[lane].isDue { undue(lane) } else { lanes.unlink(lane, from: &held) }
-    laneOfKey[lanes.remove(lane).key] = nil
   }
 
   /// Puts a lane that is in no chain where it belongs.
@@ -223,13 +260,13 @@ extension BatchQueue {
 
   private mutating func makeDue(_ lane: Int) {
     lanes[lane].isDue = true
-    lanes.append(lane, to: &due)
+    lanes.append(lane, to: &due[lanes[lane].name.priority.place])
     dueBatches += batches(of: lanes[lane].rows)
   }
 
   private mutating func undue(_ lane: Int) {
     lanes[lane].isDue = false
-    lanes.unlink(lane, from: &due)
+    lanes.unlink(lane, from: &due[lanes[lane].name.priority.place])
     dueBatches -= batches(of: lanes[lane].rows)
   }
 

@@ -71,12 +71,13 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   ///   - rows: at least 1.
   ///   - deadline: of `MonotonicClock`.
   package func submit(
-    _ payload: Payload, key: Key, rows: Int, deadline: UInt64? = nil
+    _ payload: Payload, key: Key, rows: Int, priority: Priority = .default, deadline: UInt64? = nil
   ) throws(AdmissionError) -> Ticket {
     let now = MonotonicClock.now()
     let (ticket, woken) = try state.withLock { state throws(AdmissionError) in
       try state.admit(rows: nil)
-      let ticket = try state.queue.enqueue(payload, key: key, rows: rows, deadline: deadline, now: now)
+      let ticket = try state.queue.enqueue(
+        payload, key: key, rows: rows, priority: priority, deadline: deadline, now: now)
       return (ticket, state.claimWorker())
     }
     if let woken { wake(woken) }

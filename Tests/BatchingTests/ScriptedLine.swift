@@ -20,9 +20,9 @@ final class ScriptedLine {
 
   @discardableResult
   func enqueue(
-    _ payload: Int, _ key: Character = "a", rows: Int = 1, deadline: UInt64? = nil
+    _ payload: Int, _ key: Character = "a", rows: Int = 1, priority: Int = 5, deadline: UInt64? = nil
   ) throws(AdmissionError) -> Ticket {
-    try queue.enqueue(payload, key: key, rows: rows, deadline: deadline, now: now)
+    try queue.enqueue(payload, key: key, rows: rows, priority: Priority(level: priority)!, deadline: deadline, now: now)
   }
 
   func admit(rows: Int) throws(AdmissionError) { try queue.admit(rows: rows) }

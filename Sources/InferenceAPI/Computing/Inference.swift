@@ -19,6 +19,7 @@ struct ForwardRequest: Sendable {
   let activations: ActivationSet
   /// A reading of the monotonic clock; from then on the pass is not begun.
   let deadline: Nanoseconds?
+  var priority = Priority.default
   /// Only with a layer.
   var gradient: GradientQuestion? = nil
 
@@ -162,7 +163,8 @@ final class Inference: Sendable {
     }
     let entry = Entry(request, widths: widths, dOut: dOut, completion: completion)
     do {
-      let ticket = try pool.submit(entry, key: key, rows: request.rows, deadline: request.deadline)
+      let ticket = try pool.submit(
+        entry, key: key, rows: request.rows, priority: request.priority, deadline: request.deadline)
       return { [pool] in pool.cancel(ticket) }
     } catch {
       throw .admission(error)

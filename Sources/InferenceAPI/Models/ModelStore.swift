@@ -67,6 +67,9 @@ package final class ModelStore: Sendable {
     return entries
   }
 
+  /// Whether it may be told by name what to load.
+  package var hasRepository: Bool { configuration.repository != nil }
+
   // MARK: Changing it
 
   /// Opens the models that are served from the start; nothing is packed yet. To be called once, before ``start``.

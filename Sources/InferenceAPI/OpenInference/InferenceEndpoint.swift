@@ -39,7 +39,8 @@ extension InferenceAPI {
       try subject.check(request.input.shape, request.activations, request.experts, configuration)
       let forward = ForwardRequest(
         subject: subject.layer, input: request.input, experts: request.experts, activations: request.activations,
-        deadline: request.parameters.timeoutMicroseconds.map { call.receivedAt + Nanoseconds($0) * 1000 })
+        deadline: request.parameters.timeoutMicroseconds.map { call.receivedAt + Nanoseconds($0) * 1000 },
+        priority: request.parameters.priority)
       try compute(call, forward, decodedSince: started, waited: waited) { result in
         InferenceReply(request: request, served: served, result: result)
       }

@@ -16,6 +16,17 @@ enum OpenInferenceFlaw: Sendable {
 }
 
 extension Problem {
+  init(_ error: ModelStoreError) {
+    let type: ProblemType =
+      switch error {
+      case .unknownModel, .notLoaded, .invalidName: .unknownModel
+      case .superseded, .duplicateModel: .modelSuperseded
+      case .checkpoint, .layer, .mixture: .modelUnservable
+      }
+    let text = error.description
+    self.init(type: type, detail: text.prefix(1).uppercased() + text.dropFirst() + ".")
+  }
+
   init(_ flaw: OpenInferenceFlaw) {
     switch flaw {
     case .layerNamedTwice:

@@ -36,6 +36,10 @@ enum APIError: Error {
   /// Of the model in the path.
   case unknownVersion(String)
   case openInference(OpenInferenceFlaw)
+  /// Clients may not choose what this server serves.
+  case modelControlOff
+  /// A model was not loaded, or not unloaded.
+  case store(ModelStoreError)
   /// The input's last dimension is not the layer's.
   case inputWidth(found: Shape, expected: Int)
   /// More rows than the server computes for one request with this layer.

@@ -67,6 +67,11 @@ extension Problem {
     case .unknownVersion(let version):
       self.init(
         type: .unknownModel, detail: "There is no version \"\(version)\": every model has the version 1.")
+    case .modelControlOff:
+      self.init(
+        type: .modelControlOff, detail: "Models are loaded and unloaded by clients where --model-repository is given.")
+    case .store(let error):
+      self.init(error)
     case .openInference(let flaw):
       self.init(flaw)
     case .inputWidth(let found, let expected):

@@ -10,6 +10,9 @@ package enum ProblemType: String, Sendable, CaseIterable {
   case unknownRoute = "unknown-route"
   case unknownModel = "unknown-model"
   case unknownLayer = "unknown-layer"
+  case modelControlOff = "model-control-off"
+  case modelSuperseded = "model-superseded"
+  case modelUnservable = "model-unservable"
   case methodNotAllowed = "method-not-allowed"
   case requestTimeout = "request-timeout"
   case contentTooLarge = "content-too-large"
@@ -42,7 +45,8 @@ package enum ProblemType: String, Sendable, CaseIterable {
     switch self {
     case .notReady, .overloaded, .draining, .tooManyConnections, .deadlineExceeded: true
     case .malformedRequest, .missingBody, .malformedJSON, .unknownRoute, .unknownModel, .unknownLayer,
-      .methodNotAllowed, .requestTimeout, .contentTooLarge, .uriTooLong, .unsupportedMediaType, .expectationFailed,
+      .modelControlOff, .modelSuperseded, .modelUnservable, .methodNotAllowed, .requestTimeout, .contentTooLarge,
+      .uriTooLong, .unsupportedMediaType, .expectationFailed,
       .invalidValue, .missingMember, .unknownMember, .duplicateMember, .conflictingMember, .shapeMismatch,
       .nonFiniteInput, .nonFiniteOutput, .fieldsTooLarge, .internalError, .notImplemented, .versionNotSupported:
       false
@@ -53,6 +57,8 @@ package enum ProblemType: String, Sendable, CaseIterable {
     switch self {
     case .malformedRequest, .missingBody, .malformedJSON: .badRequest
     case .unknownRoute, .unknownModel, .unknownLayer: .notFound
+    case .modelControlOff: .forbidden
+    case .modelSuperseded: .conflict
     case .methodNotAllowed: .methodNotAllowed
     case .requestTimeout: .requestTimeout
     case .contentTooLarge: .contentTooLarge
@@ -60,7 +66,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
     case .unsupportedMediaType: .unsupportedMediaType
     case .expectationFailed: .expectationFailed
     case .invalidValue, .missingMember, .unknownMember, .duplicateMember, .conflictingMember, .shapeMismatch,
-      .nonFiniteInput, .nonFiniteOutput:
+      .nonFiniteInput, .nonFiniteOutput, .modelUnservable:
       .unprocessableContent
     case .fieldsTooLarge: .requestHeaderFieldsTooLarge
     case .internalError: .internalServerError
@@ -80,6 +86,9 @@ package enum ProblemType: String, Sendable, CaseIterable {
     case .unknownRoute: "There is nothing at this path"
     case .unknownModel: "No such model is loaded"
     case .unknownLayer: "The model has no such layer"
+    case .modelControlOff: "Clients may not load or unload models here"
+    case .modelSuperseded: "The model was changed meanwhile"
+    case .modelUnservable: "The model cannot be served"
     case .methodNotAllowed: "The path does not know this method"
     case .requestTimeout: "The request took too long to arrive"
     case .contentTooLarge: "The body is too large"
