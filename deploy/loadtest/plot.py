@@ -101,6 +101,10 @@ def draw(points: list[dict]) -> str:
         out.append(f'<path d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#bf3f3f" stroke-dasharray="4 3"/>'
                    f'<text x="{at + (-6 if anchor == "end" else 6):.1f}" y="{HEIGHT - BOTTOM - 8}" fill="#bf3f3f" '
                    f'text-anchor="{anchor}">{label}</text>')
+    late = max(each.get("late_ms", 0) for each in points)
+    if late > 10:
+        out.append(f'<text x="{LEFT}" y="42" fill="#888">The load generator itself was late by up to {number(late)} ms: '
+                   'part of the latencies is its own.</text>')
     return "\n".join([*out, "</svg>", ""])
 
 
