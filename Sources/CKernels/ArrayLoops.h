@@ -4,19 +4,6 @@
 
 #include "GateDerivatives.h"
 
-#include <string.h>
-
-// Row-major x [rows, terms] in row blocks of float32.
-static void block_rows(const float *x, size_t rows, size_t terms, void *blocks) {
-  float *y = blocks;
-  for (size_t first = 0; first < terms; first += FFN_BLOCK_TERMS) {
-    size_t length = terms - first < FFN_BLOCK_TERMS ? terms - first : FFN_BLOCK_TERMS;
-    for (size_t r = 0; r < rows; r++, y += FFN_BLOCK_STRIDE) {
-      memcpy(y, x + r * terms + first, length * sizeof(float));
-    }
-  }
-}
-
 // y = gate(a, b); the last few in a vector filled up with zeros.
 static void gate(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count) {
   size_t i = 0;

@@ -9,7 +9,7 @@
 // What the processor has and the operating system saves. A feature without its registers' state enabled in XCR0
 // would fault or lose its upper halves at the next context switch.
 struct features {
-  bool avx2_fma, avx512, avx512_bf16;
+  bool avx2_fma, avx512, avx512_vnni, avx512_bf16;
 };
 
 static uint64_t enabled_state(void) {
@@ -19,7 +19,7 @@ static uint64_t enabled_state(void) {
 }
 
 static struct features detect(void) {
-  struct features found = {false, false, false};
+  struct features found = {false, false, false, false};
   unsigned a, b, c, d;
   if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX) || !(c & bit_FMA)) return found;
   uint64_t state = enabled_state();
@@ -27,20 +27,21 @@ static struct features detect(void) {
   if ((state & avx) != avx || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return found;
   found.avx2_fma = b & bit_AVX2;
   if ((state & avx512) != avx512) return found;
-  found.avx512 = (b & bit_AVX512F) && (b & bit_AVX512VL);
-  bool has_words = b & bit_AVX512BW;
-  found.avx512_bf16 = found.avx512 && has_words && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16);
+  found.avx512 = (b & bit_AVX512F) && (b & bit_AVX512VL) && (b & bit_AVX512BW);
+  found.avx512_vnni = found.avx512 && (c & bit_AVX512VNNI);
+  found.avx512_bf16 = found.avx512_vnni && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16);
   return found;
 }
 
 #endif
 
 const struct ffn_kernels *ffn_available_kernels(size_t index) {
-  const struct ffn_kernels *available[4];
+  const struct ffn_kernels *available[5];
   size_t count = 0;
 #if defined(__x86_64__)
   struct features found = detect();
   if (found.avx512_bf16) available[count++] = &ffn_kernels_avx512_bf16;
+  if (found.avx512_vnni) available[count++] = &ffn_kernels_avx512_vnni;
   if (found.avx512) available[count++] = &ffn_kernels_avx512;
   if (found.avx2_fma) available[count++] = &ffn_kernels_avx2;
 #endif

@@ -8,12 +8,13 @@
 // for 2·rows instructions.
 
 typedef uint16_t row_element;
+typedef uint16_t hidden_element;
+
+enum { ROW_STRIDE = FFN_BLOCK_STRIDE };
 
 #include "Tile.h"
 
 typedef __bf16 vpairs __attribute__((ext_vector_type(32)));
-
-#define UNROLLED _Pragma("clang loop unroll(full)")
 
 INLINE void store_elements(uint16_t *y, vfloat x) {
   typedef uint16_t vhalves __attribute__((ext_vector_type(LANES), aligned(2)));

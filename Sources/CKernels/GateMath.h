@@ -19,6 +19,7 @@ typedef int32_t vint __attribute__((ext_vector_type(LANES)));
 typedef float vfloat_unaligned __attribute__((ext_vector_type(LANES), aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline))
+#define UNROLLED _Pragma("clang loop unroll(full)")
 
 INLINE vfloat splat(float value) { return (vfloat)value; }
 INLINE vfloat multiply_add(vfloat a, vfloat b, vfloat c) { return __builtin_elementwise_fma(a, b, c); }

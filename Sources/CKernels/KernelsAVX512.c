@@ -19,19 +19,22 @@ static tile_function *const bf16_tiles[TILE_ROWS] = {
     bf16_tile_1, bf16_tile_2, bf16_tile_3, bf16_tile_4,  bf16_tile_5,  bf16_tile_6,
     bf16_tile_7, bf16_tile_8, bf16_tile_9, bf16_tile_10, bf16_tile_11, bf16_tile_12};
 
-#include "ArrayLoops.h"
-#include "PanelLoops.h"
-#include "Yardsticks.h"
+#include "FloatKernels.h"
 
 #pragma clang attribute pop
 
 const struct ffn_kernels ffn_kernels_avx512 = {
-    "avx512", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, gate_derivatives,
-    multiply_adds, multiply_adds, read_floats};
+    "avx512",      &f32_arithmetic, &bf16_arithmetic, &ffn_avx512_integer_arithmetic,      gate,
+    gate_derivatives, multiply_adds,   multiply_adds,    ffn_avx512_integer_multiply_adds, read_floats};
 
-// The same with bf16 pairs multiplied in hardware.
+// The same with the products of bytes in one instruction.
+const struct ffn_kernels ffn_kernels_avx512_vnni = {
+    "avx512_vnni", &f32_arithmetic, &bf16_arithmetic, &ffn_vnni_arithmetic, gate, gate_derivatives, multiply_adds,
+    multiply_adds, ffn_vnni_multiply_adds, read_floats};
+
+// The same with pairs of bf16 multiplied in hardware as well.
 const struct ffn_kernels ffn_kernels_avx512_bf16 = {
-    "avx512_bf16", {block_rows, gate_up, project}, {ffn_bf16_block_rows, ffn_bf16_gate_up, ffn_bf16_project}, gate,
-    gate_derivatives, multiply_adds, ffn_bf16_multiply_adds, read_floats};
+    "avx512_bf16", &f32_arithmetic, &ffn_bf16_arithmetic, &ffn_vnni_arithmetic, gate, gate_derivatives, multiply_adds,
+    ffn_bf16_multiply_adds, ffn_vnni_multiply_adds, read_floats};
 
 #endif

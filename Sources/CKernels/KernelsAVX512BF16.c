@@ -12,13 +12,17 @@
 
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 
-static tile_function *const f32_tiles[TILE_ROWS] = {0};
 static tile_function *const bf16_tiles[TILE_ROWS] = {
     dot_tile_1, dot_tile_2, dot_tile_3, dot_tile_4,  dot_tile_5,  dot_tile_6,
     dot_tile_7, dot_tile_8, dot_tile_9, dot_tile_10, dot_tile_11, dot_tile_12};
-static tile_function *const f32_two_panels = 0; // bf16 arithmetic has no float32 panels
+
+static inline struct tiles tiles_of(const struct ffn_panels *panels) {
+  (void)panels; // bf16 arithmetic has one type
+  return (struct tiles){bf16_tiles, TILE_ROWS, bf16_two_panels};
+}
 
 #include "PanelLoops.h"
+#include "RowBlocks.h"
 
 // Dot products of pairs and nothing else; returns the multiply–adds.
 uint64_t ffn_bf16_multiply_adds(size_t steps, float *sink) {
@@ -34,18 +38,8 @@ uint64_t ffn_bf16_multiply_adds(size_t steps, float *sink) {
   return (uint64_t)steps * 24 * LANES * 2;
 }
 
-void ffn_bf16_block_rows(const float *x, size_t rows, size_t terms, void *blocks) {
-  block_rows_rounding(x, rows, terms, blocks);
-}
-
-void ffn_bf16_gate_up(const struct ffn_gate_up *job, size_t first_panel, size_t end_panel, float *totals) {
-  gate_up(job, first_panel, end_panel, totals);
-}
-
-void ffn_bf16_project(const struct ffn_project *job, size_t first_panel, size_t end_panel, float *totals) {
-  project(job, first_panel, end_panel, totals);
-}
-
 #pragma clang attribute pop
+
+const struct ffn_arithmetic ffn_bf16_arithmetic = {block_rows_rounding, gate_up, project};
 
 #endif

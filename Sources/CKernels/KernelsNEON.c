@@ -13,12 +13,10 @@ TILE(1) TILE(2) TILE(3)
 static tile_function *const f32_tiles[TILE_ROWS] = {f32_tile_1, f32_tile_2, f32_tile_3};
 static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile_1, bf16_tile_2, bf16_tile_3};
 
-#include "ArrayLoops.h"
-#include "PanelLoops.h"
-#include "Yardsticks.h"
+#include "FloatKernels.h"
 
 const struct ffn_kernels ffn_kernels_neon = {
-    "neon", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, gate_derivatives,
-    multiply_adds, multiply_adds, read_floats};
+    "neon",      &f32_arithmetic, &bf16_arithmetic, &ffn_neon_integer_arithmetic,      gate,
+    gate_derivatives, multiply_adds,   multiply_adds,    ffn_neon_integer_multiply_adds, read_floats};
 
 #endif

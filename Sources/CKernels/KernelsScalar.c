@@ -7,6 +7,9 @@
 #define TILE_ROWS 1
 
 typedef float row_element;
+typedef float hidden_element;
+
+enum { ROW_STRIDE = FFN_BLOCK_STRIDE };
 
 #include "Tile.h"
 
@@ -57,10 +60,8 @@ static void bf16_two_panels(
   bf16_tile(x, second, terms, totals + FFN_PANEL_COLUMNS, first, ahead, ahead_step);
 }
 
-#include "ArrayLoops.h"
-#include "PanelLoops.h"
-#include "Yardsticks.h"
+#include "FloatKernels.h"
 
 const struct ffn_kernels ffn_kernels_scalar = {
-    "scalar", {block_rows, gate_up, project}, {block_rows_rounding, gate_up, project}, gate, gate_derivatives,
-    multiply_adds, multiply_adds, read_floats};
+    "scalar",      &f32_arithmetic, &bf16_arithmetic, &ffn_scalar_integer_arithmetic,      gate,
+    gate_derivatives, multiply_adds,   multiply_adds,    ffn_scalar_integer_multiply_adds, read_floats};

@@ -1,4 +1,4 @@
-#include "CKernels.h"
+#include "PackingIntegers.h"
 
 #include <string.h>
 
@@ -26,6 +26,7 @@ static inline uint16_t bf16_from_f32(float value) {
   return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
+// An element of a source matrix, whose types are the first three.
 static inline float load(const char *base, enum ffn_type type, ptrdiff_t element) {
   uint16_t half;
   float value;
@@ -33,6 +34,8 @@ static inline float load(const char *base, enum ffn_type type, ptrdiff_t element
   case FFN_F32: memcpy(&value, base + 4 * element, 4); return value;
   case FFN_F16: memcpy(&half, base + 2 * element, 2); return f32_from_f16(half);
   case FFN_BF16: memcpy(&half, base + 2 * element, 2); return f32_from_bits((uint32_t)half << 16);
+  case FFN_INT8:
+  case FFN_INT4: break;
   }
   return 0;
 }
@@ -51,6 +54,8 @@ static void widen(const struct ffn_matrix *m, size_t row, size_t first, size_t c
   case FFN_BF16:
     for (size_t i = 0; i < count; i++, element += stride) y[i * step] = load(base, FFN_BF16, element);
     break;
+  case FFN_INT8:
+  case FFN_INT4: break;
   }
 }
 
@@ -68,21 +73,26 @@ static void narrow(const struct ffn_matrix *m, size_t row, size_t first, size_t 
   }
 }
 
-// Rows first_row … first_row + columns − 1 of m become as many columns of a block of a panel, [steps][32 words], from
-// `panel` on; zeros where m has no such row, and in the upper half of the last word where the terms are odd.
+// Rows first_row … first_row + columns − 1 of m become columns first_column … of a block of a panel; zeros where m has
+// no such row, and in the upper half of the last word where two terms share one and the terms are odd.
 static void pack_block(
-    const struct ffn_matrix *m, enum ffn_type type, size_t first_row, size_t columns, size_t block, uint32_t *panel) {
+    const struct ffn_matrix *m, enum ffn_type type, size_t first_row, size_t columns, size_t block, uint32_t *panel,
+    size_t first_column) {
   size_t first = block * FFN_BLOCK_TERMS;
   size_t length = m->columns - first < FFN_BLOCK_TERMS ? m->columns - first : FFN_BLOCK_TERMS;
   size_t steps = ffn_ceil_div(length, ffn_step_terms(type));
-  for (size_t c = 0; c < columns; c++, panel++) {
-    if (first_row + c >= m->rows) {
-      for (size_t step = 0; step < steps; step++) panel[step * FFN_PANEL_COLUMNS] = 0;
+  for (size_t c = first_column, row = first_row; c < first_column + columns; c++, row++) {
+    if (type == FFN_INT8 || type == FFN_INT4) {
+      float values[FFN_BLOCK_TERMS] = {0};
+      if (row < m->rows) widen(m, row, first, length, values, 1);
+      (type == FFN_INT8 ? ffn_pack_int8_column : ffn_pack_int4_column)(values, length, c, panel);
+    } else if (row >= m->rows) {
+      for (size_t step = 0; step < steps; step++) panel[step * FFN_PANEL_COLUMNS + c] = 0;
     } else if (type == FFN_BF16) {
-      panel[(steps - 1) * FFN_PANEL_COLUMNS] = 0;
-      narrow(m, first_row + c, first, length, (uint16_t *)panel);
+      panel[(steps - 1) * FFN_PANEL_COLUMNS + c] = 0;
+      narrow(m, row, first, length, (uint16_t *)(panel + c));
     } else {
-      widen(m, first_row + c, first, length, (float *)panel, FFN_PANEL_COLUMNS);
+      widen(m, row, first, length, (float *)panel + c, FFN_PANEL_COLUMNS);
     }
   }
 }
@@ -93,7 +103,7 @@ void ffn_pack_panels(
   for (size_t p = first_panel; p < end_panel; p++) {
     for (size_t block = 0; block < blocks; block++) {
       uint32_t *panel = weights + ffn_panel_block(p, panels, block, w->columns, type);
-      pack_block(w, type, p * FFN_PANEL_COLUMNS, FFN_PANEL_COLUMNS, block, panel);
+      pack_block(w, type, p * FFN_PANEL_COLUMNS, FFN_PANEL_COLUMNS, block, panel, 0);
     }
   }
 }
@@ -105,8 +115,8 @@ void ffn_pack_pair_panels(
   for (size_t p = first_panel; p < end_panel; p++) {
     for (size_t block = 0; block < blocks; block++) {
       uint32_t *panel = weights + ffn_panel_block(p, panels, block, a->columns, type);
-      pack_block(a, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel);
-      pack_block(b, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel + FFN_PAIR_COLUMNS);
+      pack_block(a, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel, 0);
+      pack_block(b, type, p * FFN_PAIR_COLUMNS, FFN_PAIR_COLUMNS, block, panel, FFN_PAIR_COLUMNS);
     }
   }
 }

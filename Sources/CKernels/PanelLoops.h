@@ -1,11 +1,11 @@
 #pragma once
 
-// The loops around a kernel set's tiles, the same for all of them. The including file defines LANES, TILE_ROWS,
+// The loops around a kernel set's tiles, the same for all of them. The including file defines LANES, ROW_STRIDE,
 // row_element, and
 //
-//   f32_tiles, bf16_tiles   for panels of that type: tiles[rows - 1] takes `rows` rows; or NULL
-//   f32_two_panels, …       the same for one row and two panels, one after the other
-//   store_elements(y, x)    a vector of values, exact in row elements, into a row block
+//   tiles_of(panels)        the tiles for panels of that type
+//   hidden_element          what hidden values become in their row blocks
+//   store_elements(y, x)    a vector of values, exact in hidden elements, into a row block
 
 #include "Tile.h"
 
@@ -15,33 +15,25 @@ static inline const uint32_t *panel_block(const struct ffn_panels *panels, size_
   return panels->weights + ffn_panel_block(panel, panels->panels, block, panels->terms, panels->type);
 }
 
-// Whether a single row takes two panels at once. A cache delivers faster than the chains of one panel can take, and
-// bf16 weights have half the bytes a chain; float32 weights from memory come faster as a single stream.
-static inline int takes_two_panels(const struct ffn_panels *panels) {
-  size_t cached_words = (size_t)4 << 20;
-  return panels->type == FFN_BF16 || ffn_panels_words(panels->panels, panels->terms, FFN_F32) <= cached_words;
-}
-
 // totals[p][row][32] = x·wᵀ for panels first_panel + p of one group, p < count.
 //
-// Block by block; inside a block the rows are spread evenly over tiles of at most TILE_ROWS, so that no number of
+// Block by block; inside a block the rows are spread evenly over as few tiles as they need, so that no number of
 // rows leaves a thin last tile. While a panel's block is in use, out of the nearest caches, its tiles fetch the
 // next one into the second level, each tile its share.
 static void sum_panels(
     const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, float *totals) {
-  tile_function *const *tiles = panels->type == FFN_BF16 ? bf16_tiles : f32_tiles;
-  tile_function *const two_panels_tile = panels->type == FFN_BF16 ? bf16_two_panels : f32_two_panels;
-  size_t rows = x->rows, tile_count = ffn_ceil_div(rows, TILE_ROWS);
+  const struct tiles tiles = tiles_of(panels);
+  size_t rows = x->rows, tile_count = ffn_ceil_div(rows, tiles.rows);
   size_t tile_rows = rows / tile_count, larger_tiles = rows % tile_count;
-  size_t ahead_step = ffn_ceil_div(FFN_PANEL_COLUMNS * sizeof(uint32_t), tile_count);
+  size_t ahead_step = ffn_ceil_div(ffn_step_words(panels->type) * sizeof(uint32_t), tile_count);
   size_t blocks = ffn_ceil_div(panels->terms, FFN_BLOCK_TERMS);
   for (size_t block = 0; block < blocks; block++) {
     size_t terms = smaller(panels->terms - block * FFN_BLOCK_TERMS, FFN_BLOCK_TERMS);
-    size_t steps = ffn_ceil_div(terms, ffn_step_terms(panels->type)), words = steps * FFN_PANEL_COLUMNS;
+    size_t steps = ffn_ceil_div(terms, ffn_step_terms(panels->type)), words = ffn_panel_words(terms, panels->type);
     const uint32_t *w = panel_block(panels, first_panel, block);
     const row_element *x_block = (const row_element *)x->base + block * x->block_step;
     for (size_t p = 0, width; p < count; p += width, w += width * words) {
-      width = rows == 1 && p + 1 < count && takes_two_panels(panels) ? 2 : 1;
+      width = rows == 1 && p + 1 < count && tiles.two_panels ? 2 : 1;
       const uint32_t *next = w;
       if (p + width < count) {
         next = w + width * words;
@@ -52,13 +44,13 @@ static void sum_panels(
       }
       const char *ahead = (const char *)next;
       if (width == 2) {
-        two_panels_tile(x_block, w, terms, totals + p * FFN_PANEL_COLUMNS, block == 0, ahead, ahead_step);
+        tiles.two_panels(x_block, w, terms, totals + p * FFN_PANEL_COLUMNS, block == 0, ahead, ahead_step);
         continue;
       }
       for (size_t t = 0, row = 0, height; t < tile_count; t++, row += height, ahead += ahead_step * steps) {
         height = tile_rows + (t < larger_tiles);
-        tiles[height - 1](
-            x_block + row * FFN_BLOCK_STRIDE, w, terms, totals + (p * rows + row) * FFN_PANEL_COLUMNS, block == 0,
+        tiles.of_rows[height - 1](
+            x_block + row * ROW_STRIDE, w, terms, totals + (p * rows + row) * FFN_PANEL_COLUMNS, block == 0,
             ahead, ahead_step);
       }
     }
@@ -74,29 +66,12 @@ INLINE void store_columns(float *y, const float *values, size_t count) {
   }
 }
 
-// Row-major x [rows, terms] in row blocks, rounded to bf16.
-static void block_rows_rounding(const float *x, size_t rows, size_t terms, void *blocks) {
-  row_element *y = blocks;
-  for (size_t first = 0; first < terms; first += FFN_BLOCK_TERMS) {
-    size_t length = smaller(terms - first, FFN_BLOCK_TERMS);
-    for (size_t r = 0; r < rows; r++, y += FFN_BLOCK_STRIDE) {
-      const float *source = x + r * terms + first;
-      size_t k = 0;
-      for (; k + LANES <= length; k += LANES) store_elements(y + k, round_to_bf16(load(source + k)));
-      if (k == length) continue;
-      float rest[LANES] = {0}; // an odd last term is paired with a zero
-      for (size_t i = k; i < length; i++) rest[i - k] = source[i];
-      store_elements(y + k, round_to_bf16(load(rest)));
-    }
-  }
-}
-
 // hidden = gate(totals_a + bias_a, totals_b + bias_b) for the 16 columns of one pair panel.
 static void finish_pair_panel(const struct ffn_gate_up *job, size_t panel, float *totals /* [rows][32] */) {
   size_t columns = job->panels.columns, first = panel * FFN_PAIR_COLUMNS;
   size_t count = smaller(columns - first, FFN_PAIR_COLUMNS);
   const float *bias = job->panels.bias + panel * FFN_PANEL_COLUMNS;
-  row_element *blocks = job->hidden_blocks;
+  hidden_element *blocks = job->hidden_blocks;
   if (blocks) {
     blocks += first / FFN_BLOCK_TERMS * (job->x.rows * FFN_BLOCK_STRIDE) + first % FFN_BLOCK_TERMS;
   }

@@ -10,3 +10,10 @@
 typedef void tile_function(
     const row_element *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead,
     size_t ahead_step);
+
+// The tiles for one type of panels.
+struct tiles {
+  tile_function *const *of_rows; // of_rows[n - 1] takes n rows
+  size_t rows;                   // at most
+  tile_function *two_panels;     // one row and two panels, one block after the other; NULL where it doesn't pay
+};

@@ -8,14 +8,13 @@
 // 32/LANES loads for 32/LANES·rows multiply–adds. A single row may take two panels at once, for twice the chains.
 
 typedef float row_element;
+typedef float hidden_element;
 
 #include "Tile.h"
 
 INLINE void store_elements(float *y, vfloat x) { store(y, x); }
 
-enum { PANEL_VECTORS = FFN_PANEL_COLUMNS / LANES };
-
-#define UNROLLED _Pragma("clang loop unroll(full)")
+enum { ROW_STRIDE = FFN_BLOCK_STRIDE, PANEL_VECTORS = FFN_PANEL_COLUMNS / LANES };
 
 // Which weights of a step's words: all of a float32 panel, the earlier or the later term's of a bf16 panel.
 enum part { WHOLE, EARLIER, LATER };

@@ -30,11 +30,18 @@ struct shape {
   size_t d_in, d_ff, d_out, rows;
 };
 
+// An arithmetic and what it packs: float32, float32 of bf16 weights, bf16, int8, int4.
+enum way { F32, F32_OF_BF16, BF16, INT8, INT4, WAYS };
+
+static const enum ffn_type packed_types[WAYS] = {FFN_F32, FFN_BF16, FFN_BF16, FFN_INT8, FFN_INT4};
+
 // One layer on one set: output [rows, d_out], then hidden [rows, d_ff].
 static void forward(
-    const struct ffn_kernels *kernels, enum ffn_type type, int in_bf16, struct shape s, enum ffn_gate_kind kind,
-    const float *gate, const float *up, const float *down, const float *x, float *result) {
-  const struct ffn_arithmetic *way = in_bf16 ? &kernels->bf16 : &kernels->f32;
+    const struct ffn_kernels *kernels, enum way way, struct shape s, enum ffn_gate_kind kind, const float *gate,
+    const float *up, const float *down, const float *x, float *result) {
+  int is_integer = way == INT8 || way == INT4;
+  const struct ffn_arithmetic *functions = is_integer ? kernels->integer : way == BF16 ? kernels->bf16 : kernels->f32;
+  enum ffn_type type = packed_types[way];
   size_t pair_panels = ffn_ceil_div(s.d_ff, FFN_PAIR_COLUMNS), panels = ffn_ceil_div(s.d_out, FFN_PANEL_COLUMNS);
   struct ffn_matrix a = {gate, FFN_F32, s.d_ff, s.d_in, (ptrdiff_t)s.d_in, 1}, b = a, w = a;
   b.base = up;
@@ -44,19 +51,25 @@ static void forward(
   ffn_pack_pair_panels(&a, &b, type, 0, pair_panels, first);
   ffn_pack_panels(&w, type, 0, panels, second);
   float *bias = zeros((pair_panels + panels) * FFN_PANEL_COLUMNS);
-  size_t row_floats = s.rows * FFN_BLOCK_STRIDE;
+  size_t row_floats = s.rows * FFN_BLOCK_STRIDE, stride = is_integer ? FFN_BYTE_BLOCK_STRIDE : FFN_BLOCK_STRIDE;
   float *x_blocks = zeros(ffn_ceil_div(s.d_in, FFN_BLOCK_TERMS) * row_floats);
   float *hidden_blocks = zeros(ffn_ceil_div(s.d_ff, FFN_BLOCK_TERMS) * row_floats);
+  float *hidden_bytes = zeros(ffn_ceil_div(s.d_ff, FFN_BLOCK_TERMS) * row_floats);
   float *totals = zeros(FFN_GROUP_PANELS * s.rows * FFN_PANEL_COLUMNS);
-  way->block_rows(x, s.rows, s.d_in, x_blocks);
+  struct ffn_blocking input = {x, FFN_BLOCK_TERMS, s.d_in, s.rows, s.d_in, x_blocks};
+  functions->block_rows(&input, 0, s.rows);
   struct ffn_gate_up job = {
-      {first, type, bias, s.d_in, pair_panels, s.d_ff}, {x_blocks, row_floats, s.rows}, {kind, 1, 7}, in_bf16,
+      {first, type, bias, s.d_in, pair_panels, s.d_ff}, {x_blocks, s.rows * stride, s.rows}, {kind, 1, 7}, way == BF16,
       hidden_blocks, result + s.rows * s.d_out, NULL, NULL};
-  way->gate_up(&job, 0, pair_panels, totals);
+  functions->gate_up(&job, 0, pair_panels, totals);
+  struct ffn_blocking hidden = {hidden_blocks, row_floats, FFN_BLOCK_STRIDE, s.rows, s.d_ff, hidden_bytes};
+  if (is_integer) functions->block_rows(&hidden, 0, s.rows);
   struct ffn_project last = {
-      {second, type, bias, s.d_ff, panels, s.d_out}, {hidden_blocks, row_floats, s.rows}, result};
-  way->project(&last, 0, panels, totals);
-  free(first), free(second), free(bias), free(x_blocks), free(hidden_blocks), free(totals);
+      {second, type, bias, s.d_ff, panels, s.d_out},
+      {is_integer ? hidden_bytes : hidden_blocks, s.rows * stride, s.rows},
+      result};
+  functions->project(&last, 0, panels, totals);
+  free(first), free(second), free(bias), free(x_blocks), free(hidden_blocks), free(hidden_bytes), free(totals);
 }
 
 int main(void) {
@@ -73,16 +86,15 @@ int main(void) {
     size_t count = s.rows * (s.d_out + s.d_ff);
     float *want = zeros(count), *got = zeros(count);
     for (int kind = FFN_GLU; kind <= FFN_GEGLU_SIGMOID; kind++) {
-      for (int way = 0; way < 3; way++) { // float32, float32 of bf16 weights, bf16
-        enum ffn_type type = way == 0 ? FFN_F32 : FFN_BF16;
-        forward(scalar, type, way == 2, s, kind, gate, up, down, x, want);
+      for (enum way way = 0; way < WAYS; way++) {
+        forward(scalar, way, s, kind, gate, up, down, x, want);
         for (size_t set = 0; set + 1 < sets; set++) {
           const struct ffn_kernels *kernels = ffn_available_kernels(set);
-          if (way == 2 && !strcmp(kernels->name, "avx512_bf16")) continue; // sums pairs in an order of its own
-          forward(kernels, type, way == 2, s, kind, gate, up, down, x, got);
+          if (way == BF16 && !strcmp(kernels->name, "avx512_bf16")) continue; // sums pairs in an order of its own
+          forward(kernels, way, s, kind, gate, up, down, x, got);
           if (memcmp(want, got, count * sizeof(float))) {
             printf("%s differs: %zux%zu -> %zu, %zu rows, gate %d, way %d\n", kernels->name, s.d_in, s.d_ff, s.d_out,
-                   s.rows, kind, way);
+                   s.rows, kind, (int)way);
             return 1;
           }
           checks++;

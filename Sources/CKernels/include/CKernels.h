@@ -7,16 +7,23 @@
 //
 // Weights are packed once into panels of FFN_PANEL_COLUMNS outputs; every kernel set reads the same panels.
 //
-//   panel          [steps][32 words]: a word holds one float32 weight, or two bf16 weights of consecutive terms, the
-//                  earlier one in its lower half. A step is what a row's next term, or next two terms, meet: 32 outputs
-//                  side by side. A pair panel holds 16 outputs of operand a and the same 16 of operand b, so that the
-//                  gate has both at hand.
+//   panel          [steps][words]: a step is what a row's next few terms meet, 32 outputs side by side. A pair panel
+//                  holds 16 outputs of operand a and the same 16 of operand b, so that the gate has both at hand.
 //   block          512 consecutive terms. Inside a group the panels are stored block by block.
-//   group          4 consecutive panels (fewer at the end): [blocks][panels of the group][steps of the block][32],
+//   group          4 consecutive panels (fewer at the end): [blocks][panels of the group][steps of the block][words],
 //                  which is the order in which every path reads them.
 //
-// Inputs stand in row blocks, [blocks][rows][FFN_BLOCK_STRIDE]: the terms of a block are contiguous in each row, and
-// the rows of a tile don't share cache sets as they would at a power-of-two stride.
+//   FFN_F32        one term a step, a float32 for each output.
+//   FFN_BF16       two terms a step: of an output's word the lower half is the earlier one's.
+//   FFN_INT8       four terms a step: an output's word holds their bytes w + 128, the earliest lowest. A panel's block
+//                  begins with 32 float32 scales, one for each output.
+//   FFN_INT4       a group of 32 terms a step: [4][32 words], then [16 words]. Word i of an output holds w + 8 for
+//                  terms 8i … 8i + 3 in the low nibbles of its bytes and for 8i + 4 … 8i + 7 in the high ones; of the
+//                  last 16 words, number c holds the bf16 scales of output c (lower half) and of c + 16 (upper half).
+//
+// Inputs stand in row blocks, [blocks][rows][stride]: the terms of a block are contiguous in each row, and the rows of
+// a tile don't share cache sets as they would at a power-of-two stride. The stride is FFN_BLOCK_STRIDE elements, and
+// FFN_BYTE_BLOCK_STRIDE bytes in integer arithmetic, where a block of a row is a struct ffn_byte_block.
 //
 // The order of every sum, whatever the batch, in float32 arithmetic on every instruction set:
 //
@@ -26,13 +33,35 @@
 // so the same row gives the same bits whatever rows are computed beside it. bf16 arithmetic rounds inputs, weights and
 // hidden values to bf16 (to nearest, ties to even) and sums in float32, in the same blocks: with vdpbf16ps pair by
 // pair, which flushes subnormals, on other sets term by term as above. The same row gives the same bits on one set.
+//
+// Integer arithmetic (FFN_INT8, FFN_INT4) turns each block of a row, inputs and hidden values, by an orthogonal matrix
+// (Rotation.h), and the weights with it when they are packed: x·w = (Hx)·(Hw), and what is quantised has no outliers
+// (Ashkboos et al. 2024, QuaRot). Then q = round(127·x/m), ties to even, with m the block's largest magnitude, and
+//
+//   FFN_INT8       s_b = (Σ q_k·w_k)·(σ·τ)                      σ = m/127 of the row's block, τ of the output's
+//   FFN_INT4       s_b = fma(Σ q_k·w_k, τ_g, … )·σ              over the block's groups g of 32 terms, from 0
+//   output         = fma(…, s_1 likewise, s_0) + bias
+//
+// Integer sums are exact, and so the same bits come from every instruction set. A block whose largest magnitude is
+// below 2⁻¹⁰⁰ counts as zeros; one with a NaN or an infinity makes the row's outputs NaN.
 
 enum {
   FFN_PANEL_COLUMNS = 32,
   FFN_PAIR_COLUMNS = 16,
   FFN_BLOCK_TERMS = 512,
   FFN_BLOCK_STRIDE = 528,
+  FFN_BYTE_BLOCK_STRIDE = 576,
+  FFN_QUANTISATION_TERMS = 32,
   FFN_GROUP_PANELS = 4,
+};
+
+// A block of a row in integer arithmetic. Terms beyond the last are zeros up to a multiple of 32.
+struct ffn_byte_block {
+  int8_t terms[FFN_BLOCK_TERMS];
+  float scale;         // σ
+  int32_t byte_offset; // −128·Σ terms: what the bytes w + 128 add too much
+  int16_t nibble_offsets[FFN_BLOCK_TERMS / FFN_QUANTISATION_TERMS]; // −8·Σ terms of each group
+  char padding[FFN_BYTE_BLOCK_STRIDE - FFN_BLOCK_TERMS - 40];
 };
 
 // Which formula joins a and b; the formulas stand in GateMath.h, their derivatives in GateDerivatives.h.
@@ -57,8 +86,9 @@ struct ffn_gate {
   float limit; // L of swiglu_clamped
 };
 
-// How the elements of a matrix or vector are stored, little-endian; packed panels are FFN_F32 or FFN_BF16.
-enum ffn_type { FFN_F32, FFN_F16, FFN_BF16 };
+// How elements are stored, little-endian: of a matrix or vector FFN_F32, FFN_F16 or FFN_BF16, of packed panels any but
+// FFN_F16.
+enum ffn_type { FFN_F32, FFN_F16, FFN_BF16, FFN_INT8, FFN_INT4 };
 
 // A source matrix [rows, columns] = [out, in]; strides in elements, base at any alignment.
 struct ffn_matrix {
@@ -78,12 +108,20 @@ struct ffn_panels {
   size_t columns; // outputs: of each operand in a pair, of the projection otherwise
 };
 
-// A batch of rows in blocks: term k of row r is base[(k / 512) * block_step + r * FFN_BLOCK_STRIDE + k % 512], in
-// elements of the kernels that read it. In float32 arithmetic a single row needs no copy: block_step = 512.
+// A batch of rows in blocks: term k of row r is base[(k / 512) * block_step + r * stride + k % 512], in elements of the
+// kernels that read it. In float32 arithmetic a single row needs no copy: block_step = 512.
 struct ffn_rows {
   void *base;
   size_t block_step;
   size_t rows;
+};
+
+// Before a phase: rows of float32 become row blocks. Term k of row r is x[(k / 512) * block_step + r * row_step + k % 512].
+struct ffn_blocking {
+  const float *x;
+  size_t block_step, row_step;
+  size_t rows, terms;
+  void *blocks;
 };
 
 // First phase: hidden = gate(x·Aᵀ + a_bias, x·Bᵀ + b_bias).
@@ -92,7 +130,9 @@ struct ffn_gate_up {
   struct ffn_rows x;
   struct ffn_gate gate;
   int rounds_hidden; // to bf16
-  void *hidden_blocks; // row blocks [blocks of columns][rows][FFN_BLOCK_STRIDE], input of the second phase, or NULL
+  // [blocks of columns][rows][FFN_BLOCK_STRIDE], or NULL: the row blocks of the second phase, but in integer arithmetic
+  // float32, still to be blocked.
+  void *hidden_blocks;
   // Row-major [rows, columns], each only where it is not NULL; a and b are the operands before the gate.
   float *hidden, *a, *b;
 };
@@ -105,10 +145,10 @@ struct ffn_project {
 };
 
 // The way of a layer in one arithmetic. `totals` is scratch of the calling thread, 64-byte aligned: FFN_GROUP_PANELS *
-// rows * 32 floats. Panels are independent: any split of [0, panels) over calls and threads gives the same bits.
+// rows * 32 floats. Panels are independent, and so are the rows to be blocked: any split over calls and threads gives
+// the same bits.
 struct ffn_arithmetic {
-  // Copies row-major x [rows, terms] into row blocks; elements take 4 bytes at most.
-  void (*block_rows)(const float *x, size_t rows, size_t terms, void *blocks);
+  void (*block_rows)(const struct ffn_blocking *job, size_t first_row, size_t end_row);
   void (*gate_up)(const struct ffn_gate_up *job, size_t first_panel, size_t end_panel, float *totals);
   void (*project)(const struct ffn_project *job, size_t first_panel, size_t end_panel, float *totals);
 };
@@ -116,7 +156,7 @@ struct ffn_arithmetic {
 // One kernel set.
 struct ffn_kernels {
   const char *name;
-  struct ffn_arithmetic f32, bf16;
+  const struct ffn_arithmetic *f32, *bf16, *integer;
   // y[i] = gate(a[i], b[i]); y may be a or b.
   void (*gate)(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count);
   // by_a[i] = ∂gate/∂a, by_b[i] = ∂gate/∂b at (a[i], b[i]); the results overlap neither each other nor the operands.
@@ -126,6 +166,7 @@ struct ffn_kernels {
   // in order and returns what keeps the reads alive.
   uint64_t (*f32_multiply_adds)(size_t steps, float *sink);
   uint64_t (*bf16_multiply_adds)(size_t steps, float *sink);
+  uint64_t (*integer_multiply_adds)(size_t steps, float *sink);
   uint32_t (*read_floats)(const float *x, size_t count);
 };
 
@@ -151,25 +192,38 @@ void ffn_leave_core(int core);
 static inline size_t ffn_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // Terms of one step of a packed panel.
-static inline size_t ffn_step_terms(enum ffn_type type) { return type == FFN_BF16 ? 2 : 1; }
+static inline size_t ffn_step_terms(enum ffn_type type) {
+  return type == FFN_INT4 ? FFN_QUANTISATION_TERMS : type == FFN_INT8 ? 4 : type == FFN_BF16 ? 2 : 1;
+}
+
+// Words of one step of a packed panel.
+static inline size_t ffn_step_words(enum ffn_type type) {
+  return type == FFN_INT4 ? 4 * FFN_PANEL_COLUMNS + FFN_PANEL_COLUMNS / 2 : FFN_PANEL_COLUMNS;
+}
+
+// Words of the first `terms` terms of a packed panel; whole blocks, or all terms.
+static inline size_t ffn_panel_words(size_t terms, enum ffn_type type) {
+  size_t heads = type == FFN_INT8 ? ffn_ceil_div(terms, FFN_BLOCK_TERMS) * FFN_PANEL_COLUMNS : 0;
+  return heads + ffn_ceil_div(terms, ffn_step_terms(type)) * ffn_step_words(type);
+}
 
 // Words of `panels` packed panels.
 static inline size_t ffn_panels_words(size_t panels, size_t terms, enum ffn_type type) {
-  return panels * ffn_ceil_div(terms, ffn_step_terms(type)) * FFN_PANEL_COLUMNS;
+  return panels * ffn_panel_words(terms, type);
 }
 
 // Offset, in words, of block `block` of panel `panel` among `panels` packed panels.
 static inline size_t ffn_panel_block(size_t panel, size_t panels, size_t block, size_t terms, enum ffn_type type) {
-  size_t steps = ffn_ceil_div(terms, ffn_step_terms(type)), block_steps = FFN_BLOCK_TERMS / ffn_step_terms(type);
   size_t group_first = panel / FFN_GROUP_PANELS * FFN_GROUP_PANELS;
   size_t group = panels - group_first < FFN_GROUP_PANELS ? panels - group_first : FFN_GROUP_PANELS;
-  size_t first = block * block_steps;
-  size_t length = steps - first < block_steps ? steps - first : block_steps;
-  return FFN_PANEL_COLUMNS * (group_first * steps + group * first + (panel - group_first) * length);
+  size_t first = block * FFN_BLOCK_TERMS;
+  size_t length = terms - first < FFN_BLOCK_TERMS ? terms - first : FFN_BLOCK_TERMS;
+  return group_first * ffn_panel_words(terms, type) + group * ffn_panel_words(first, type) +
+         (panel - group_first) * ffn_panel_words(length, type);
 }
 
 // Packs panels [first_panel, end_panel) of W: panel p holds rows 32p … 32p+31, zeros beyond the last. `type` is that of
-// the packed weights; FFN_BF16 rounds what isn't bf16 already.
+// the packed weights; FFN_BF16 rounds what isn't bf16 already, FFN_INT8 and FFN_INT4 turn each block and quantise it.
 void ffn_pack_panels(
     const struct ffn_matrix *w, enum ffn_type type, size_t first_panel, size_t end_panel, uint32_t *weights);
 
@@ -183,6 +237,9 @@ void ffn_pack_pair_panels(
 // order; of a pair first those of a, then those of b.
 void ffn_transpose_panels(
     const struct ffn_panels *source, size_t operands, size_t first_panel, size_t end_panel, uint32_t *weights);
+
+// The same for all panels at once of FFN_INT8 or FFN_INT4 weights: the values that they stand for, as FFN_F32.
+void ffn_transpose_integer_panels(const struct ffn_panels *source, size_t operands, uint32_t *weights);
 
 // y[i] = element (row, i) of v as float32; used for biases.
 void ffn_widen(const struct ffn_matrix *v, size_t row, float *y, size_t count);

@@ -1,4 +1,5 @@
-/// The weights of a layer transposed, as the backward pass multiplies by them; in the type in which they were packed.
+/// The weights of a layer transposed, as the backward pass multiplies by them; in the type in which they were packed,
+/// or as float32 where that is bytes or nibbles.
 ///
 /// Unsafe pointers: none of its own; panels keep their memory.
 struct BackwardPanels: Sendable {

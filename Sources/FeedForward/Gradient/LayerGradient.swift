@@ -74,7 +74,9 @@ extension FeedForwardLayer {
     let functions = kernels.functions(of: .f32)
     var gradHidden = rows.gradOutput
     if let down = panels.down {
-      functions.block_rows(rows.gradOutput, rows.count, dOut, scratch.gradOutputBlocks!.base)
+      let blocking = ffn_blocking(
+        rows.gradOutput, rows: rows.count, terms: dOut, blocks: scratch.gradOutputBlocks!.base)
+      functions.run(blocking, helpers: helpers, totals: totals)
       var job = ffn_project()
       job.panels = down.kernelPanels
       job.x = ffn_rows(

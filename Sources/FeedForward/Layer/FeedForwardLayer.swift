@@ -7,7 +7,8 @@ internal import Synchronization
 /// returns.
 ///
 /// The same row gives the same bits, whatever batch it is part of, wherever it stands in it and however many threads
-/// help: each sum has one fixed order (see CKernels). In float32 arithmetic it is one order on every kernel set.
+/// help: each sum has one fixed order (see CKernels). In float32 and integer arithmetic it is one order on every kernel
+/// set.
 ///
 /// Unsafe pointers: rows are read and written where the caller has them, with no copy and no bounds check a number; their
 /// lengths follow from `rows` and the layer's widths, which the API has checked against the tensors.
@@ -126,7 +127,8 @@ package final class FeedForwardLayer: Sendable {
     }
   }
 
-  /// Two phases over panels: gate and up with the gate applied, then down.
+  /// Two phases over panels: gate and up with the gate applied, then down. In integer arithmetic the hidden rows are
+  /// quantised between them, which takes whole blocks.
   private func forwardChunk(
     input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>, activations: ActivationOutputs,
     workspace: Workspace, helpers: Team?
@@ -136,7 +138,7 @@ package final class FeedForwardLayer: Sendable {
     var first = ffn_gate_up()
     first.panels = gateUp.kernelPanels
     first.gate = gate.kernelGate
-    first.x = blocked(input, rows: rows, in: workspace.inputBlocks!)
+    first.x = blocked(input, rows: rows, in: workspace, helpers: helpers)
     first.rounds_hidden = arithmetic == .bf16 ? 1 : 0
     first.a = gate.gateProjectionIsFirstOperand ? activations.gate : activations.up
     first.b = gate.gateProjectionIsFirstOperand ? activations.up : activations.gate
@@ -153,18 +155,34 @@ package final class FeedForwardLayer: Sendable {
     var second = ffn_project()
     second.panels = down.kernelPanels
     second.x = ffn_rows(base: first.hidden_blocks, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
+    if arithmetic.isInteger {
+      let blocking = ffn_blocking(
+        x: workspace.hiddenBlocks!.base, block_step: rows * FFN_BLOCK_STRIDE, row_step: FFN_BLOCK_STRIDE,
+        rows: rows, terms: dFF, blocks: workspace.inputBlocks!.base)
+      second.x = block(blocking, helpers: helpers, totals: totals)
+    }
     second.y = output
     functions.run(second, helpers: helpers, totals: totals)
   }
 
   /// The input in row blocks; in float32 arithmetic a single row is already that.
-  private func blocked(_ input: UnsafePointer<Float>, rows: Int, in blocks: AlignedFloats) -> ffn_rows {
+  private func blocked(
+    _ input: UnsafePointer<Float>, rows: Int, in workspace: Workspace, helpers: Team?
+  ) -> ffn_rows {
     if rows == 1, arithmetic == .f32 {
       // Only ever read: `ffn_rows` also describes the hidden rows, which are written.
       return ffn_rows(base: UnsafeMutablePointer(mutating: input), block_step: FFN_BLOCK_TERMS, rows: 1)
     }
-    kernels.functions(of: arithmetic).block_rows(input, rows, dIn, blocks.base)
-    return ffn_rows(base: blocks.base, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
+    let blocking = ffn_blocking(input, rows: rows, terms: dIn, blocks: workspace.inputBlocks!.base)
+    return block(blocking, helpers: helpers, totals: workspace.totals!.base)
+  }
+
+  private func block(
+    _ blocking: ffn_blocking, helpers: Team?, totals: UnsafeMutablePointer<Float>
+  ) -> ffn_rows {
+    kernels.functions(of: arithmetic).run(blocking, helpers: helpers, totals: totals)
+    let stride = arithmetic.isInteger ? FFN_BYTE_BLOCK_STRIDE : FFN_BLOCK_STRIDE
+    return ffn_rows(base: blocking.blocks, block_step: blocking.rows * stride, rows: blocking.rows)
   }
 }
 

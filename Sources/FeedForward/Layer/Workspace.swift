@@ -9,7 +9,7 @@ package final class Workspace {
   /// Rows that one pass over a layer's weights serves at most; at 256 the weights' stream costs next to nothing.
   package static let chunkRows = 256
 
-  /// Row blocks of the input, `[blocks of dIn][rows][528]`.
+  /// Row blocks of the input, `[blocks of dIn][rows][528]`; in integer arithmetic of the hidden rows as well, in bytes.
   private(set) var inputBlocks: AlignedFloats?
   /// Row blocks of the hidden rows, `[blocks of dFF][rows][528]`.
   private(set) var hiddenBlocks: AlignedFloats?
@@ -30,7 +30,9 @@ package final class Workspace {
   /// Makes room for `rows` rows of `layer`. Does nothing where there is room already; called at start for every layer
   /// and the largest batch, it leaves nothing to allocate later.
   package func reserve(for layer: FeedForwardLayer, rows: Int) {
-    reserve(terms: layer.dIn, rows: rows)
+    // Bytes take less than half of the room of floats: hidden rows of twice the terms fit where the input was.
+    let terms = layer.arithmetic.isInteger ? max(layer.dIn, layer.dFF / 2) : layer.dIn
+    reserve(terms: terms, rows: rows)
     let rows = min(rows, Workspace.chunkRows)
     if layer.hasDownProjection {
       Workspace.grow(&hiddenBlocks, to: Workspace.blockFloats(rows: rows, terms: layer.dFF))

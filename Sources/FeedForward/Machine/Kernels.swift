@@ -1,12 +1,12 @@
 internal import CKernels
 
-/// A set of kernels for one instruction set, chosen once; all sets read the same packed panels, and in float32
-/// arithmetic return the same bits.
+/// A set of kernels for one instruction set, chosen once; all sets read the same packed panels, and in float32 and
+/// integer arithmetic return the same bits.
 package struct Kernels: @unchecked Sendable {
   /// Unsafe: a constant of the C library, never written and never freed; hence `@unchecked Sendable`.
   let table: UnsafePointer<ffn_kernels>
 
-  /// `avx512_bf16`, `avx512`, `avx2`, `neon` or `scalar`.
+  /// `avx512_bf16`, `avx512_vnni`, `avx512`, `avx2`, `neon` or `scalar`.
   package var name: String { String(cString: table.pointee.name) }
 
   /// What this processor and its operating system can run, the fastest first; never empty.

@@ -22,8 +22,7 @@ package struct Yardsticks {
   /// Runs independent chains of multiply–adds on every thread, and returns how many multiply–adds there were.
   package func multiplyAdds() -> Int {
     let chunks = 16 * team.threads
-    let table = kernels.table.pointee
-    var context = Context(multiplyAdds: arithmetic == .bf16 ? table.bf16_multiply_adds : table.f32_multiply_adds)
+    var context = Context(multiplyAdds: kernels.multiplyAdds(of: arithmetic))
     run(chunks: chunks, &context) { context, _, sink in
       sink.pointee = 0.9999
       _ = context.load(as: Context.self).multiplyAdds(Context.chunkSteps, sink)

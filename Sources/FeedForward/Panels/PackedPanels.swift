@@ -4,12 +4,11 @@ internal import CKernels
 ///
 /// The layout and the order of every sum are described at `ffn_panels` in CKernels.
 ///
-/// Weights stored as bf16 stay bf16, since that is half the memory to keep and to read, and in float32 arithmetic gives
-/// the same bits; bf16 arithmetic rounds all others to bf16, float32 arithmetic widens them to float32.
+/// ``Arithmetic/panelType(for:)`` says what the stored weights become; their scales stand among them.
 ///
 /// Unsafe pointers: what the kernels are given, into memory that lives as long as this value.
 struct PackedPanels: Sendable {
-  /// `[panels][steps][32 words]`, grouped, of ``type``
+  /// `[panels][steps][words]`, grouped, of ``type``
   private let weights: AlignedFloats
   private let type: ffn_type
   /// `[panels][32]`; zeros where there is no bias and beyond the last column
@@ -29,7 +28,7 @@ struct PackedPanels: Sendable {
     _ matrix: MatrixView, bias: VectorView?, arithmetic: Arithmetic, packing: Packing
   ) throws(LayerError) {
     let panels = (matrix.rows + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
-    let type = arithmetic == .bf16 || matrix.type == .bf16 ? FFN_BF16 : FFN_F32
+    let type = arithmetic.panelType(for: matrix.type)
     let isPacked: Bool
     (self, isPacked) = try Self.empty(
       type: type, panels: panels, terms: matrix.columns, columns: matrix.rows, packing: packing)
@@ -49,7 +48,7 @@ struct PackedPanels: Sendable {
   ) throws(LayerError) {
     let run = FFN_PAIR_COLUMNS
     let panels = (a.rows + run - 1) / run
-    let type = arithmetic == .bf16 || (a.type == .bf16 && b.type == .bf16) ? FFN_BF16 : FFN_F32
+    let type = arithmetic.panelType(for: a.type == b.type ? a.type : .f32)
     let isPacked: Bool
     (self, isPacked) = try Self.empty(
       type: type, panels: panels, terms: a.columns, columns: a.rows, packing: packing)
@@ -66,25 +65,31 @@ struct PackedPanels: Sendable {
   }
 
   /// The transposed weights of panels, without their bias: what was an output is a term. The outputs of a pair become
-  /// the terms of one projection, operand a's first.
+  /// the terms of one projection, operand a's first. Of bytes and nibbles it is the values that they stand for, as
+  /// float32.
   ///
   /// - Parameter operands: 2 where `source` holds a pair.
   init(transposing source: PackedPanels, operands: Int, packing: Packing) throws(LayerError) {
     let panels = (source.terms + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
+    let isInteger = source.type == FFN_INT8 || source.type == FFN_INT4
     (self, _) = try Self.empty(
-      type: source.type, panels: panels, terms: operands * source.columns, columns: source.terms, packing: packing)
+      type: isInteger ? FFN_F32 : source.type, panels: panels, terms: operands * source.columns, columns: source.terms,
+      packing: packing)
     var panelsOfSource = source.kernelPanels
-    ffn_transpose_panels(&panelsOfSource, operands, 0, panels, weights.words)
+    if isInteger {
+      ffn_transpose_integer_panels(&panelsOfSource, operands, weights.words)
+    } else {
+      ffn_transpose_panels(&panelsOfSource, operands, 0, panels, weights.words)
+    }
   }
 
   /// Panels with zeros for biases, and whether their weights stand there already.
   private static func empty(
     type: ffn_type, panels: Int, terms: Int, columns: Int, packing: Packing
   ) throws(LayerError) -> (PackedPanels, isPacked: Bool) {
-    let steps = (terms + ffn_step_terms(type) - 1) / ffn_step_terms(type)
-    let (panel, overflow) = steps.multipliedReportingOverflow(by: FFN_PANEL_COLUMNS)
-    let (count, overflowAgain) = panel.multipliedReportingOverflow(by: panels)
-    guard !overflow, !overflowAgain, let bias = AlignedFloats(count: panels * FFN_PANEL_COLUMNS) else {
+    // No overflow in a panel: 32 rows like it are in memory.
+    let (count, overflow) = ffn_panel_words(terms, type).multipliedReportingOverflow(by: panels)
+    guard !overflow, let bias = AlignedFloats(count: panels * FFN_PANEL_COLUMNS) else {
       throw .outOfMemory(bytes: count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride).partialValue)
     }
     let (weights, isPacked) = try packing.panels(words: count)

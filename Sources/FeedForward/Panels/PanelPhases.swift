@@ -24,6 +24,34 @@ extension ffn_arithmetic {
   }
 }
 
+/// Rows from which on blocking is shared: below that waking the helpers costs more.
+private let blockingShareFloats = 1 << 16
+
+extension ffn_arithmetic {
+  /// Turns rows into row blocks, with the helpers' help if there are any and it is worth it.
+  func run(_ job: ffn_blocking, helpers: Team?, totals: UnsafeMutablePointer<Float>) {
+    var phase = BlockingPhase(job: job, functions: self)
+    guard let helpers, job.rows > 1, job.rows * job.terms >= blockingShareFloats else {
+      return block_rows(&phase.job, 0, job.rows)
+    }
+    let chunks = min(job.rows, 8 * helpers.threads, Team.chunksLimit)
+    phase.chunkRows = (job.rows + chunks - 1) / chunks
+    helpers.run(
+      chunks: (job.rows + phase.chunkRows - 1) / phase.chunkRows, context: &phase, scratch: totals
+    ) { context, chunk, _ in
+      var phase = context.load(as: BlockingPhase.self)
+      let first = chunk * phase.chunkRows
+      phase.functions.block_rows(&phase.job, first, min(phase.job.rows, first + phase.chunkRows))
+    }
+  }
+}
+
+private struct BlockingPhase {
+  var job: ffn_blocking
+  let functions: ffn_arithmetic
+  var chunkRows = 1
+}
+
 /// One phase cut into chunks of panels: whole groups where there are plenty, fewer panels where a team could not share
 /// them evenly otherwise.
 ///

@@ -28,12 +28,22 @@ struct Projection: Sendable {
     let blocks = workspace.inputBlocks!.base
     for first in stride(from: 0, to: rows, by: Workspace.chunkRows) {
       let count = min(Workspace.chunkRows, rows - first)
-      functions.block_rows(input + first * panels.terms, count, panels.terms, blocks)
+      var blocking = ffn_blocking(input + first * panels.terms, rows: count, terms: panels.terms, blocks: blocks)
+      functions.block_rows(&blocking, 0, count)
       var job = ffn_project()
       job.panels = panels.kernelPanels
       job.x = ffn_rows(base: blocks, block_step: count * FFN_BLOCK_STRIDE, rows: count)
       job.y = output + first * panels.columns
       functions.project(&job, 0, panels.panels, workspace.totals!.base)
     }
+  }
+}
+
+extension ffn_blocking {
+  /// Row-major `[rows, terms]`.
+  ///
+  /// Unsafe: addresses for the kernels; `blocks` has room for the rows' blocks.
+  init(_ rows: UnsafePointer<Float>, rows count: Int, terms: Int, blocks: UnsafeMutableRawPointer) {
+    self.init(x: rows, block_step: FFN_BLOCK_TERMS, row_step: terms, rows: count, terms: terms, blocks: blocks)
   }
 }
