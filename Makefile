@@ -1,12 +1,14 @@
 # The one door: `make` lists what is behind it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt lint boundaries bench bench-peers fuzz tsan asan image deploy-check clean
+.PHONY: help run build test scan check fmt lint boundaries bench bench-peers fuzz tsan asan image deploy-check clean
 
 SWIFT ?= swift
 SOURCES := Package.swift Sources Tests Benchmarks Fuzz
 ARGUMENTS ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60
+# Every how many patterns `make scan` tries.
+SCAN_STEP ?= 1
 
 help: ## This list.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +57,9 @@ tsan: ## The test suite under the thread sanitizer.
 	  --scratch-path .build/tsan
 
 # Leaks are not looked for: what Foundation's Process and XCTest keep until the end would be all that is found.
+scan: ## The activation functions over every finite float32, against their stated bounds (SCAN_STEP=257 for some).
+	Tests/Cross/scan $(SCAN_STEP)
+
 asan: ## The test suite under the address sanitizer.
 	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address --scratch-path .build/asan
 

@@ -57,12 +57,16 @@ INLINE void dot_tile(
 static void bf16_two_panels(
     const uint16_t *x, const uint32_t *w, size_t terms, float *totals, int first, const char *ahead,
     size_t ahead_step) {
+  (void)ahead, (void)ahead_step;
   const uint32_t *pairs = (const uint32_t *)x, *second = w + ffn_ceil_div(terms, 2) * FFN_PANEL_COLUMNS;
   vfloat sums[4];
   UNROLLED for (int v = 0; v < 4; v++) sums[v] = splat(0.0f);
   for (size_t j = 0; 2 * j < terms; j++, w += FFN_PANEL_COLUMNS, second += FFN_PANEL_COLUMNS) {
-    UNROLLED for (int line = 0; line < 4; line++) __builtin_prefetch(ahead + line * 64, 0, 2); // memory as one stream
-    ahead += 2 * ahead_step;
+    // Each stream to the first level: what comes from a cache is there in time.
+    UNROLLED for (int line = 0; line < 2; line++) {
+      __builtin_prefetch((const char *)w + 2048 + line * 64, 0, 3);
+      __builtin_prefetch((const char *)second + 2048 + line * 64, 0, 3);
+    }
     vint input = (vint)(int32_t)pairs[j];
     UNROLLED for (int v = 0; v < 4; v++) {
       const uint32_t *words = (v < 2 ? w : second) + v % 2 * LANES;

@@ -86,13 +86,17 @@ INLINE void vector_tile(
 INLINE void two_panels(
     const enum ffn_type type, const float *x, const uint32_t *w, size_t terms, float *totals, int first,
     const char *ahead, size_t ahead_step) {
+  (void)ahead, (void)ahead_step;
   const size_t step_terms = type == FFN_BF16 ? 2 : 1;
   const uint32_t *second = w + ffn_ceil_div(terms, step_terms) * FFN_PANEL_COLUMNS;
   vfloat sums[2][PANEL_VECTORS][TILE_ROWS];
   UNROLLED for (int v = 0; v < PANEL_VECTORS; v++) sums[0][v][0] = sums[1][v][0] = splat(0.0f);
   for (size_t k = 0; k < terms; k += step_terms, w += FFN_PANEL_COLUMNS, second += FFN_PANEL_COLUMNS) {
-    UNROLLED for (int line = 0; line < 4; line++) __builtin_prefetch(ahead + line * 64, 0, 2); // memory as one stream
-    ahead += 2 * ahead_step;
+    // Each stream to the first level: what comes from a cache is there in time.
+    UNROLLED for (int line = 0; line < 2; line++) {
+      __builtin_prefetch((const char *)w + 2048 + line * 64, 0, 3);
+      __builtin_prefetch((const char *)second + 2048 + line * 64, 0, 3);
+    }
     add_term(type == FFN_BF16 ? EARLIER : WHOLE, 1, x + k, w, sums[0]);
     add_term(type == FFN_BF16 ? EARLIER : WHOLE, 1, x + k, second, sums[1]);
     if (type == FFN_BF16 && k + 1 < terms) {
