@@ -10,6 +10,9 @@ package struct BatchLimits: Sendable, Equatable {
   /// How long the first entry of a batch that is not full waits for company. Zero joins what waits and waits for nobody.
   package var batchDelay: Duration
 
+  /// Rows of a batch that may pass between the slices of a longer one. What passes makes that one wait, so it is small.
+  package var maxPassingRows = 8
+
   package init(maxBatchRows: Int, maxQueueRows: Int, batchDelay: Duration = .zero) {
     precondition(maxBatchRows > 0 && maxQueueRows > 0 && batchDelay >= .zero, "limits are positive")
     self.maxBatchRows = maxBatchRows

@@ -9,6 +9,8 @@
 /// that does not. Where there is room left, it goes on with the lanes that its key has at other priorities, the highest
 /// first. An entry is never split; one that is larger than the limit goes alone.
 ///
+/// **Passing.** Between the slices of a long batch a short one of another key may go, see ``takePassing(_:rows:now:)``.
+///
 /// **Due.** A lane is due once its head has waited `batchDelay` or it holds a full batch, whichever comes first.
 ///
 /// **Deadlines.** An entry whose deadline has come leaves as expired before anything else leaves, and is never in a
@@ -16,7 +18,8 @@
 ///
 /// - Complexity: `enqueue`, `cancel` and each entry that leaves: constant, and logarithmic in the number of waiting
 ///   deadlines where the entry has one. A lane that is held back by `batchDelay` is put in its place in time linear in
-///   the number of such lanes. Nothing is linear in the number of entries.
+///   the number of such lanes; what may pass is looked for among the due lanes. Nothing is linear in the number of
+///   entries.
 package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   package enum Next: Sendable {
     /// To be told that their time is over, earliest deadline first.
@@ -144,9 +147,26 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
     let expired = expire(now: now)
     if !expired.isEmpty { return .expired(expired) }
     advance(now: now)
-    if let lane = nextLane() { return .batch(takeBatch(from: lane, now: now)) }
+    if let lane = nextLane() { return .batch(takeBatch(from: lane, upTo: limits.maxBatchRows, now: now)) }
     if let event = nextEvent { return .wait(until: event) }
     return .idle
+  }
+
+  /// What may be computed in the middle of a batch of `key`: the first due batch of another key, cut to `rows` rows; nil
+  /// where every other lane's head has more. Its lane goes to the end of the round as after any batch; turns between
+  /// the priorities are not counted, the highest goes first.
+  package mutating func takePassing(_ key: Key, rows: Int, now: UInt64) -> Batch<Key, Payload>? {
+    advance(now: now)
+    for priority in Priority.all {
+      var lane = due[priority.place].head
+      while lane != Slab<Lane>.none {
+        if lanes[lane].name.key != key, waiting[lanes[lane].entries.head].rows <= rows {
+          return takeBatch(from: lane, upTo: min(rows, limits.maxBatchRows), now: now)
+        }
+        lane = lanes.next(after: lane)
+      }
+    }
+    return nil
   }
 
   /// Takes out what has passed its deadline, earliest first.
@@ -177,30 +197,30 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
     turns.next { !due[$0.place].isEmpty }.map { due[$0.place].head }
   }
 
-  private mutating func takeBatch(from lane: Int, now: UInt64) -> Batch<Key, Payload> {
+  private mutating func takeBatch(from lane: Int, upTo limit: Int, now: UInt64) -> Batch<Key, Payload> {
     let name = lanes[lane].name
     var entries: [BatchEntry<Payload>] = []
-    entries.reserveCapacity(min(lanes[lane].count, limits.maxBatchRows))
+    entries.reserveCapacity(min(lanes[lane].count, limit))
     var rows = 0
-    take(from: lane, into: &entries, rows: &rows, now: now)
+    take(from: lane, into: &entries, rows: &rows, upTo: limit, now: now)
     for priority in Priority.all
-    where rows < limits.maxBatchRows && priority != name.priority && laneCounts[priority.place] > 0 {
+    where rows < limit && priority != name.priority && laneCounts[priority.place] > 0 {
       guard let lane = laneOfName[LaneName(key: name.key, priority: priority)] else { continue }
-      take(from: lane, into: &entries, rows: &rows, now: now)
+      take(from: lane, into: &entries, rows: &rows, upTo: limit, now: now)
     }
     return Batch(key: name.key, entries: entries, rows: rows)
   }
 
   /// Takes what fits off the head of a lane, and puts what is left of it where it belongs.
   private mutating func take(
-    from lane: Int, into entries: inout [BatchEntry<Payload>], rows: inout Int, now: UInt64
+    from lane: Int, into entries: inout [BatchEntry<Payload>], rows: inout Int, upTo limit: Int, now: UInt64
   ) {
     let name = lanes[lane].name
     let taken = entries.count
     // The lane is still there while it has entries; it is closed when its last one leaves.
     while laneOfName[name] == lane {
       let head = lanes[lane].entries.head
-      guard rows == 0 || waiting[head].rows <= limits.maxBatchRows - rows else { break }
+      guard rows == 0 || waiting[head].rows <= limit - rows else { break }
       rows += waiting[head].rows
       entries.append(remove(head))
     }

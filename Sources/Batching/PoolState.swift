@@ -81,6 +81,16 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
     return (turn, claimWorker())
   }
 
+  /// What may go before the rest of a batch of `key`, after those whose time is over.
+  mutating func passing(
+    _ key: Key, now: UInt64
+  ) -> (expired: [BatchEntry<Payload>], batch: Batch<Key, Payload>?) {
+    let expired = queue.expire(now: now)
+    let batch = queue.takePassing(key, rows: queue.limits.maxPassingRows, now: now)
+    occupancy.set(queuedRows: queue.queuedRows, isDraining: isDraining)
+    return (expired, batch)
+  }
+
   mutating func alarmRang(now: UInt64) -> (expired: [BatchEntry<Payload>], woken: Int?, done: [@Sendable () -> Void]) {
     alarmTime = nil
     let expired = queue.expire(now: now)
@@ -130,6 +140,8 @@ final class Occupancy: Sendable {
   func set(queuedRows: Int, isDraining: Bool) {
     rows.store(isDraining ? .max : queuedRows, ordering: .relaxed)
   }
+
+  var isAnythingQueued: Bool { rows.load(ordering: .relaxed) > 0 }
 
   /// Whether so many rows more would be refused.
   func refuses(rows more: Int, limits: BatchLimits) -> Bool {

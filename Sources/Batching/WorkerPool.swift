@@ -23,9 +23,27 @@ package struct PoolLoad: Sendable, Equatable {
 ///
 /// **Turns.** Where both wait, batches and jobs alternate, so that neither holds up the other.
 ///
+/// **Passing.** A batch that takes long is executed in slices, and between two of them a short batch of another key may
+/// pass, so that a small request waits for a slice of a large one and not for all of it. What passes is executed where
+/// the worker stands, at a second seat; nothing passes it in turn.
+///
 /// **Expiry.** Entries past their deadline are given to `expire` at once, by a timer if all workers compute.
 package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sendable {
   package typealias Job = @Sendable () -> Void
+
+  /// Computes a batch.
+  ///
+  /// - Parameters:
+  ///   - seat: 0 ..< ``seats(workers:)``; whatever belongs to it is used by one batch at a time.
+  ///   - pause: to be called between the slices of a long batch: computes what may pass, and returns the nanoseconds
+  ///     that it took.
+  package typealias Execution =
+    @Sendable (
+      _ batch: Batch<Key, Payload>, _ seat: Int, _ pause: () -> UInt64
+    ) -> Void
+
+  /// One for each worker, and one for what passes there.
+  package static func seats(workers: Int) -> Int { 2 * workers }
 
   private let queues: [DispatchQueue]
   /// Where the timer and the completions of `drain` run: never behind a computation.
@@ -33,16 +51,15 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   private let limits: BatchLimits
   private let occupancy = Occupancy()
   private let state: Mutex<PoolState<Key, Payload>>
-  private let execute: @Sendable (_ batch: Batch<Key, Payload>, _ worker: Int) -> Void
+  private let execute: Execution
   private let expire: @Sendable (BatchEntry<Payload>) -> Void
 
   /// - Parameters:
   ///   - workers: at least 1.
-  ///   - execute: computes a batch, on the worker whose index it gets (0 ..< workers).
   ///   - expire: tells one entry that its time is over. Must not block.
   package init(
     workers: Int, limits: BatchLimits,
-    execute: @escaping @Sendable (_ batch: Batch<Key, Payload>, _ worker: Int) -> Void,
+    execute: @escaping Execution,
     expire: @escaping @Sendable (BatchEntry<Payload>) -> Void
   ) {
     precondition(workers > 0, "a pool has workers")
@@ -147,9 +164,10 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
       let started = now
       switch turn {
       case .batch(let batch):
-        execute(batch, worker)
+        var rows = batch.rows
+        execute(batch, worker) { letPass(batch.key, worker, &rows) }
         now = MonotonicClock.now()
-        finished = FinishedWork(rows: batch.rows, nanoseconds: now - started)
+        finished = FinishedWork(rows: rows, nanoseconds: now - started)
       case .job(let job):
         job()
         now = MonotonicClock.now()
@@ -162,6 +180,22 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
         return
       }
     }
+  }
+
+  /// Executes what may go before the rest of a batch of `key`.
+  ///
+  /// - Parameter rows: grows by what was executed.
+  /// - Returns: nanoseconds that it took.
+  private func letPass(_ key: Key, _ worker: Int, _ rows: inout Int) -> UInt64 {
+    guard occupancy.isAnythingQueued else { return 0 }
+    let started = MonotonicClock.now()
+    let (expired, batch) = state.withLock { $0.passing(key, now: started) }
+    expired.forEach(expire)
+    if let batch {
+      execute(batch, workers + worker) { 0 }
+      rows += batch.rows
+    }
+    return MonotonicClock.now() - started
   }
 
   private func alarmRang() {

@@ -250,4 +250,30 @@ import Testing
     try line.enqueue(0)
     #expect(line.take() == "@\(UInt64.max)")
   }
+
+  /// Between the slices of a batch of a: short ones of other keys, the highest priority first, in their turn.
+  @Test func shortBatchesOfOtherKeysPass() throws {
+    let line = ScriptedLine(maxBatchRows: 8)
+    try line.enqueue(0, "a")
+    try line.enqueue(10, "b", rows: 5)
+    for payload in 20..<23 { try line.enqueue(payload, "c", rows: 2) }
+    try line.enqueue(30, "d", priority: 9)
+    #expect(line.pass("a", rows: 4) == "c[20 21]")
+    #expect(line.pass("a", rows: 1) == "d[30]")
+    try line.enqueue(40, "e", priority: 1)
+    #expect(line.pass("a", rows: 4) == "e[40]")
+    #expect(line.pass("a", rows: 4) == "c[22]")
+    #expect(line.pass("a", rows: 4) == "-", "b's head is too long, and a's own is no other key")
+    #expect(line.queuedRows == 6 && line.dueBatches == 2)
+    #expect(line.take() == "a[0] b[10] -")
+  }
+
+  @Test func whatIsHeldBackForCompanyDoesNotPass() throws {
+    let line = ScriptedLine(batchDelay: .microseconds(1))
+    try line.enqueue(0, "b")
+    #expect(line.pass("a", rows: 8) == "-")
+    line.now = 2_000
+    #expect(line.pass("a", rows: 8) == "b[0]")
+    #expect(line.take() == "-")
+  }
 }

@@ -45,6 +45,11 @@ final class ScriptedLine {
     return words.joined(separator: " ")
   }
 
+  /// What may be computed in the middle of a batch of `key`: `b[10]`, or `-`.
+  func pass(_ key: Character, rows: Int) -> String {
+    queue.takePassing(key, rows: rows, now: now).map { "\($0.key)[\(payloads($0.entries))]" } ?? "-"
+  }
+
   private func payloads(_ entries: [BatchEntry<Int>]) -> String {
     entries.map { String($0.payload) }.joined(separator: " ")
   }

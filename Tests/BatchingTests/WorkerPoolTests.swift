@@ -21,7 +21,7 @@ import Testing
     let inside = (0..<workers).map { _ in Atomic<Int>.Box() }
     let pool = Pool(
       workers: workers, limits: Self.limits,
-      execute: { batch, worker in
+      execute: { batch, worker, _ in
         #expect(inside[worker].add(1) == 1, "a worker is one thread at a time")
         #expect(batch.rows <= 8)
         #expect(batch.entries.allSatisfy { $0.payload % 5 == batch.key })
@@ -60,7 +60,7 @@ import Testing
     let batches = Mutex<[[Int]]>([])
     let pool = Pool(
       workers: 1, limits: Self.limits,
-      execute: { batch, _ in
+      execute: { batch, _, _ in
         batches.withLock { $0.append(batch.entries.map(\.payload)) }
         if batch.entries[0].payload == 0 {
           entered.signal()
@@ -82,7 +82,7 @@ import Testing
     let seen = Mutex<Set<Int>>([])
     let pool = Pool(
       workers: 3, limits: Self.limits,
-      execute: { _, worker in
+      execute: { _, worker, _ in
         seen.withLock { _ = $0.insert(worker) }
         meeting.arriveAndWait()
       }, expire: { _ in })
@@ -95,9 +95,40 @@ import Testing
   @Test func aLongLaneUsesSeveralWorkers() async throws {
     let meeting = Meeting(of: 2)
     let pool = Pool(
-      workers: 2, limits: Self.limits, execute: { _, _ in meeting.arriveAndWait() }, expire: { _ in })
+      workers: 2, limits: Self.limits, execute: { _, _, _ in meeting.arriveAndWait() }, expire: { _ in })
     for payload in 0..<2 { _ = try pool.submit(payload, key: 0, rows: 8) }
     await Self.drained(pool)
+  }
+
+  /// In the middle of a long batch the only worker computes a short one of another key, at its second seat, and nothing
+  /// in the middle of that.
+  @Test func aShortBatchPassesBetweenSlices() async throws {
+    let entered = DispatchSemaphore(value: 0)
+    let release = DispatchSemaphore(value: 0)
+    let order = Mutex<[String]>([])
+    @Sendable func note(_ text: String) { order.withLock { $0.append(text) } }
+    let pool = Pool(
+      workers: 1, limits: Self.limits,
+      execute: { batch, seat, pause in
+        note("begin \(batch.key) at \(seat)")
+        if batch.entries[0].payload == 0 {
+          entered.signal()
+          release.wait()
+        }
+        for _ in 0..<3 { _ = pause() }
+        note("end \(batch.key)")
+      }, expire: { note("expired \($0.payload)") })
+    _ = try pool.submit(0, key: 1, rows: 8)
+    await entered.arrival()
+    _ = try pool.submit(1, key: 1, rows: 1)
+    _ = try pool.submit(2, key: 2, rows: 1)
+    _ = try pool.submit(3, key: 3, rows: 1)
+    release.signal()
+    await Self.drained(pool)
+    #expect(
+      order.withLock { $0 } == [
+        "begin 1 at 0", "begin 2 at 1", "end 2", "begin 3 at 1", "end 3", "end 1", "begin 1 at 0", "end 1",
+      ])
   }
 
   @Test func jobsAndBatchesAlternate() async throws {
@@ -106,7 +137,7 @@ import Testing
     let order = Mutex<[String]>([])
     let pool = Pool(
       workers: 1, limits: Self.limits,
-      execute: { batch, _ in order.withLock { $0.append("batch \(batch.key)") } }, expire: { _ in })
+      execute: { batch, _, _ in order.withLock { $0.append("batch \(batch.key)") } }, expire: { _ in })
     pool.run {
       entered.signal()
       release.wait()
@@ -126,7 +157,7 @@ import Testing
     let expired = DispatchSemaphore(value: 0)
     let pool = Pool(
       workers: 1, limits: Self.limits,
-      execute: { batch, _ in
+      execute: { batch, _, _ in
         #expect(batch.entries.map(\.payload) == [0])
         entered.signal()
         release.wait()
@@ -148,14 +179,14 @@ import Testing
     let batches = Mutex<[[Int]]>([])
     let pool = Pool(
       workers: 2, limits: BatchLimits(maxBatchRows: 8, maxQueueRows: 100, batchDelay: .milliseconds(1)),
-      execute: { batch, _ in batches.withLock { $0.append(batch.entries.map(\.payload)) } }, expire: { _ in })
+      execute: { batch, _, _ in batches.withLock { $0.append(batch.entries.map(\.payload)) } }, expire: { _ in })
     for payload in 0..<3 { _ = try pool.submit(payload, key: 0, rows: 1) }
     await Self.drained(pool)
     #expect(batches.withLock { $0.flatMap { $0 } } == [0, 1, 2])
   }
 
   @Test func aDrainingPoolTakesNothingNew() async throws {
-    let pool = Pool(workers: 2, limits: Self.limits, execute: { _, _ in }, expire: { _ in })
+    let pool = Pool(workers: 2, limits: Self.limits, execute: { _, _, _ in }, expire: { _ in })
     try pool.admissible(rows: 1)
     await Self.drained(pool)
     #expect(throws: AdmissionError.draining(retryAfterSeconds: 1)) { try pool.submit(0, key: 0, rows: 1) }
@@ -169,7 +200,7 @@ import Testing
     let release = DispatchSemaphore(value: 0)
     let pool = Pool(
       workers: 1, limits: BatchLimits(maxBatchRows: 4, maxQueueRows: 4),
-      execute: { batch, _ in
+      execute: { batch, _, _ in
         guard batch.entries[0].payload == 0 else { return }
         entered.signal()
         release.wait()

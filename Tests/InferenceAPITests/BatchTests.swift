@@ -63,6 +63,21 @@ import Testing
     #expect(loaded.outcomes.all.count == 400)
   }
 
+  /// Every batch in slices of two rows, with others computed between them: nobody can tell.
+  @Test func slicesKeepTheBits() async throws {
+    let alone = try Harness(workers: 1, maxBatchRows: 1)
+    let sliced = try Harness(workers: 2, maxBatchRows: 16) { $0.slices = SliceSize(multiplyAdds: 1, leastRows: 2) }
+    let bodies = (0..<200).map { seed in
+      let rows = (0..<(1 + seed % 9)).map { Self.row(seed + $0) }.joined(separator: ",")
+      return #"{"layer":\#(seed % 5),"input":[\#(rows)],"activations":["up","hidden"]}"#
+    }
+    let exchanges = bodies.map(sliced.startFFN)
+    for (body, exchange) in zip(bodies, exchanges) {
+      #expect(Answer(await exchange.response()).untimed == (await alone.ffn(body)).untimed)
+    }
+    #expect(exchanges.allSatisfy { $0.answers == 1 })
+  }
+
   @Test func weightsOfARequestAreItsOwn() async throws {
     let harness = try Harness(maxBatchRows: 2, batchDelay: .zero)
     func body(_ weight: Int) -> String {

@@ -28,6 +28,9 @@ package struct APIConfiguration: Sendable {
   /// as many rows as a reply holds.
   package var multiplyAddsLimit = 1 << 40
 
+  /// How long batches are cut, so that short ones of other layers pass.
+  package var slices = SliceSize()
+
   /// A body up to here is decoded on the I/O queue. An I/O queue may be held for about 200 µs; a number takes 13 ns to
   /// scan, and 48 KiB hold 5,000 with nine characters each (70 µs) and 24,000 at most (160 to 200 µs).
   package var inlineBodyBytes = 48 << 10

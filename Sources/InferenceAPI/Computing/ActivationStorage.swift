@@ -48,6 +48,15 @@ struct ActivationPlanes {
     set { addresses[activation.place] = newValue }
   }
 
+  /// Where those of the rows from `row` on are written.
+  func advanced(by row: Int, _ widths: ActivationWidths) -> ActivationPlanes {
+    var planes = self
+    for activation in Activation.allCases {
+      planes[activation] = self[activation].map { $0 + row * widths[activation] }
+    }
+    return planes
+  }
+
   var ofLayer: ActivationOutputs { ActivationOutputs(gate: self[.gate], up: self[.up], hidden: self[.hidden]) }
 
   var ofRouter: RouteOutputs {

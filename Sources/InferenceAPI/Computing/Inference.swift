@@ -98,11 +98,12 @@ final class Inference: Sendable {
   init(_ configuration: APIConfiguration) {
     let (kernels, team) = (configuration.kernels, configuration.team)
     self.team = team
-    let desks = (0..<configuration.workers).map { _ in WorkerDesk(kernels: kernels, team: team) }
+    let seats = WorkerPool<Key, Entry>.seats(workers: configuration.workers)
+    let desks = (0..<seats).map { _ in WorkerDesk(kernels: kernels, team: team, slices: configuration.slices) }
     jobBytesLimit = configuration.jobBytesLimit
     pool = WorkerPool(
       workers: configuration.workers, limits: configuration.batching,
-      execute: { batch, worker in desks[worker].compute(batch) },
+      execute: { batch, seat, pause in desks[seat].compute(batch, pause: pause) },
       expire: { $0.payload.completion(.failure(.deadlineExceeded)) })
   }
 

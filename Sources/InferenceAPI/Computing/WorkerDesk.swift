@@ -2,67 +2,78 @@ internal import Batching
 internal import FeedForward
 internal import TensorCoding
 
-/// What one worker computes in: the engine's workspace, and the memory in which the rows of several requests lie side
+/// What one seat of a worker computes in: the engine's workspace, and the memory in which the rows of several requests lie side
 /// by side. Both grow to the largest layer that came by and stay; a forward pass after that allocates nothing.
 ///
-/// `@unchecked Sendable`: a desk belongs to one worker, and a worker is a serial queue.
+/// `@unchecked Sendable`: a desk belongs to one seat, and a seat holds one batch at a time.
 final class WorkerDesk: @unchecked Sendable {
   private let kernels: Kernels
   private let team: Team?
+  private let slices: SliceSize
   private let workspace = Workspace()
   /// `[rows, dIn]`, `[rows, dOut]`, what a row brings of experts and each activation that somebody wants, of a joined
   /// batch.
   private var joined = FloatStorage(capacity: 0)
 
   /// - Parameter team: helps with large layers where other workers leave a core idle.
-  init(kernels: Kernels, team: Team?) {
+  init(kernels: Kernels, team: Team?, slices: SliceSize) {
     self.kernels = kernels
     self.team = team
+    self.slices = slices
   }
 
   /// Computes a batch and completes each of its entries.
-  func compute(_ batch: Batch<Inference.Key, Inference.Entry>) {
+  ///
+  /// - Parameter pause: lets short batches of other layers pass, and returns the nanoseconds that they took. To the
+  ///   entries of this batch they are time in the line.
+  func compute(_ batch: Batch<Inference.Key, Inference.Entry>, pause: () -> Nanoseconds) {
     let started = MonotonicClock.now()
+    var passed: Nanoseconds = 0
+    func letOthersPass() { passed += pause() }
     let first = batch.entries[0].payload
     do {
       switch first.request.subject {
       case .packed(let block):
         if batch.entries.count == 1 {
-          try forward(block, first, workspace)
+          try forward(block, first, workspace, between: letOthersPass)
         } else {
-          try forward(block, batch)
+          try forward(block, batch, between: letOthersPass)
         }
       case .given(let given):
         // Its own workspace: a layer of any shape leaves nothing behind.
-        try forward(.layer(try given.packed(kernels: kernels)), first, Workspace())
+        try forward(.layer(try given.packed(kernels: kernels)), first, Workspace(), between: letOthersPass)
       }
     } catch {
       for entry in batch.entries { entry.payload.completion(.failure(.weights(error))) }
       return
     }
-    let compute = MonotonicClock.now() - started
+    let compute = MonotonicClock.now() - started - passed
     for (place, entry) in batch.entries.enumerated() {
       entry.payload.completion(
         .success(
           entry.payload.result(
-            queue: started - min(entry.enqueuedAt, started), compute: compute, batchRows: batch.rows,
+            queue: started - min(entry.enqueuedAt, started) + passed, compute: compute, batchRows: batch.rows,
             batchRequests: batch.entries.count, standsForBatch: place == 0)))
     }
   }
 
   /// One request, from its own memory into its own memory.
-  private func forward(_ block: Block, _ entry: Inference.Entry, _ workspace: Workspace) throws(LayerError) {
+  private func forward(
+    _ block: Block, _ entry: Inference.Entry, _ workspace: Workspace, between: () -> Void
+  ) throws(LayerError) {
     try Rows(
       input: entry.request.input.storage.baseAddress, count: entry.request.rows,
       experts: entry.request.experts.map {
         ($0.indices.storage.baseAddress, $0.weights.storage.baseAddress, $0.choices)
       }, output: entry.output.mutableAddress, activations: entry.activations.planes,
       gradient: entry.gradient?.planes
-    ).pass(through: block, workspace, team)
+    ).pass(through: block, workspace, team, slices, between: between)
   }
 
   /// Several requests: their rows are laid side by side, computed in one pass, and copied back to where they belong.
-  private func forward(_ block: Block, _ batch: Batch<Inference.Key, Inference.Entry>) throws(LayerError) {
+  private func forward(
+    _ block: Block, _ batch: Batch<Inference.Key, Inference.Entry>, between: () -> Void
+  ) throws(LayerError) {
     let wanted = batch.entries.reduce(into: ActivationSet()) { $0.formUnion($1.payload.request.activations) }
     let widths = ActivationWidths(block)
     let choices = batch.entries[0].payload.request.experts?.choices
@@ -99,7 +110,7 @@ final class WorkerDesk: @unchecked Sendable {
       input: input, count: batch.rows, experts: experts.map { (UnsafePointer($0), UnsafePointer($1), $2) },
       output: output, activations: planes,
       gradient: gradient.map { GradientPlanes(gradOutput: UnsafePointer($0.output), gradInput: $0.input, weights: nil) }
-    ).pass(through: block, workspace, team)
+    ).pass(through: block, workspace, team, slices, between: between)
     row = 0
     for entry in batch.entries {
       entry.payload.output.mutableAddress.update(from: output + row * block.dOut, count: entry.rows * block.dOut)
@@ -135,7 +146,33 @@ private struct Rows {
   let activations: ActivationPlanes
   let gradient: GradientPlanes?
 
-  func pass(through block: Block, _ workspace: Workspace, _ team: Team?) throws(LayerError) {
+  /// Computes the rows in slices.
+  ///
+  /// - Parameter between: called between one slice and the next.
+  func pass(
+    through block: Block, _ workspace: Workspace, _ team: Team?, _ slices: SliceSize, between: () -> Void
+  ) throws(LayerError) {
+    // The gradient of a weight is a sum over all rows, in an order of its own.
+    let size = gradient?.weights == nil ? slices.rows(of: block) : count
+    for first in stride(from: 0, to: count, by: size) {
+      if first > 0 { between() }
+      try slice(from: first, count: min(size, count - first), of: block).pass(through: block, workspace, team)
+    }
+  }
+
+  private func slice(from first: Int, count: Int, of block: Block) -> Rows {
+    Rows(
+      input: input + first * block.dIn, count: count,
+      experts: experts.map { ($0 + first * $2, $1 + first * $2, $2) },
+      output: output + first * block.dOut, activations: activations.advanced(by: first, ActivationWidths(block)),
+      gradient: gradient.map {
+        GradientPlanes(
+          gradOutput: $0.gradOutput + first * block.dOut, gradInput: $0.gradInput + first * block.dIn,
+          weights: $0.weights)
+      })
+  }
+
+  private func pass(through block: Block, _ workspace: Workspace, _ team: Team?) throws(LayerError) {
     switch block {
     case .layer(let layer):
       if let gradient {
