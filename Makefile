@@ -1,6 +1,6 @@
 # The one door: `make` lists what is behind it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test scan check fmt lint boundaries bench bench-peers fuzz tsan asan image deploy-check clean
+.PHONY: help run build test scan check fmt lint boundaries bench bench-engine bench-peers fuzz tsan asan image deploy-check clean
 
 SWIFT ?= swift
 SOURCES := Package.swift Sources Tests Benchmarks Fuzz
@@ -42,6 +42,10 @@ bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	.build/release/sluice-benchmarks http1
 	scripts/bench-http
 	scripts/bench-requests
+
+bench-engine: ## The engine beside oneDNN, ONNX Runtime, OpenVINO and PyTorch (ARGUMENTS="--rows 1 …").
+	$(SWIFT) build -c release --product sluice
+	Benchmarks/peers/engine $(ARGUMENTS)
 
 bench-peers: ## The service beside FastAPI and Triton with ONNX Runtime and OpenVINO (ARGUMENTS="--rows 1 …").
 	$(SWIFT) build -c release --product sluice

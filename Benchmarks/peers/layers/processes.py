@@ -9,7 +9,7 @@ import time
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent.parent
-BUILT = ROOT / ".build/peers"
+BUILT = ROOT / ".build/peers-engine"
 
 # What an arithmetic of ours stands beside: engine and variant. More than one of an engine where it has several ways.
 BESIDE = {
@@ -20,7 +20,6 @@ BESIDE = {
     "int4": [("ONNX Runtime", "int4-groups"), ("OpenVINO", "int4-groups"), ("PyTorch", "int4-groups")],
 }
 SCRIPTS = {"ONNX Runtime": "onnxruntime_layer.py", "OpenVINO": "openvino_layer.py", "PyTorch": "torch_layer.py"}
-PACKAGES = ["numpy", "onnx", "onnxruntime", "openvino", "torch"]
 
 # Threads of the one before go to sleep meanwhile.
 SETTLING = 0.02
@@ -49,15 +48,16 @@ class Engine:
         self.close()
         raise Absent(f"{self.name}: {said}")
 
-    def turn(self, rows: int, seconds: float) -> float:
-        """The median of the turn's passes, in µs."""
+    def turn(self, rows: int, seconds: float) -> tuple[float, float]:
+        """The median and the least of the turn's passes, in µs."""
         time.sleep(SETTLING)
         self.process.stdin.write(f"{rows} {seconds}\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             raise Absent(f"{self.name}: {(self.process.stderr.read().strip().splitlines() or ['it ended'])[-1]}")
-        return json.loads(line)["median_us"]
+        answer = json.loads(line)
+        return answer["median_us"], answer["least_us"]
 
     def close(self) -> None:
         try:
@@ -103,10 +103,18 @@ class Peers:
 
     @staticmethod
     def _environment() -> str:
-        python = BUILT / "venv/bin/python"
-        if not python.exists():
-            print(f"engine: installing {', '.join(PACKAGES)} in {BUILT / 'venv'}", file=sys.stderr)
-            subprocess.run([sys.executable, "-m", "venv", str(BUILT / "venv")], check=True)
-            subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PACKAGES,
-                            "--extra-index-url", "https://download.pytorch.org/whl/cpu"], check=True)
+        """A Python with what requirements.txt lists; without it where that cannot be installed."""
+        requirements, environment = FOLDER / "requirements.txt", BUILT / "venv"
+        python, installed = environment / "bin/python", environment / "installed"
+        if installed.exists() and installed.read_text() == requirements.read_text():
+            return str(python)
+        print(f"engine: installing the peers in {environment}", file=sys.stderr)
+        try:
+            subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+            subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--retries", "1", "--requirement",
+                            str(requirements)], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"engine: they cannot be installed: {error}", file=sys.stderr)
+            return sys.executable
+        installed.write_text(requirements.read_text())
         return str(python)
