@@ -60,19 +60,22 @@ def cliffs(cells: list[dict]) -> str:
             + table(["", "layer", "rows", "of its time, at most", "cliffs"], rows))
 
 
-def peers(records: list[dict]) -> str:
+def peers(records: list[dict], least: bool) -> str:
     """How often the peer's time holds ours: above 1 we are faster."""
     cells = [record for record in records if record["record"] == "comparison"]
     engines = [record for record in records if record["record"] == "engine"]
-    parts = ["; ".join(dict.fromkeys(f"{record['engine']} {record['version']}" for record in engines)) + "."]
+    versions = ", ".join(dict.fromkeys(f"{record['engine']} {record['version']}" for record in engines))
+    parts = [f"{versions or 'No peers'}; " + ("shortest passes, since the machine was not quiet (`--least`)." if least else
+                                              "medians of the rounds' ratios.")]
     for arithmetic in dict.fromkeys(cell["compute"] for cell in cells):
         mine = [cell for cell in cells if cell["compute"] == arithmetic]
         names = list(dict.fromkeys(name for cell in mine for name in cell["ratios"]))
         rows, seen = [], None
         for cell in mine:
             ratios = [f"{cell['ratios'][name]:.2f}" if name in cell["ratios"] else "" for name in names]
-            rows.append([shape(cell) if shape(cell) != seen else "", str(cell["rows"]), rounded(cell["median_us"]),
-                         *ratios, f"**{cell['best_ratio']:.2f}**" if cell["best_ratio"] else ""])
+            rows.append([shape(cell) if shape(cell) != seen else "", str(cell["rows"]),
+                         rounded(cell["least_us" if least else "median_us"]), *ratios,
+                         f"**{cell['best_ratio']:.2f}**" if cell["best_ratio"] else ""])
             seen = shape(cell)
         parts.append(table([arithmetic, "rows", "Sluice µs", *names, "best peer ÷ Sluice"], rows))
     accuracy = table(["", "relative error of a row's norm"],
