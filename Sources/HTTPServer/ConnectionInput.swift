@@ -27,12 +27,15 @@ extension Connection {
   /// - Returns: whether there may be more to read.
   private func goOn(_ now: UInt64) -> Bool {
     guard isServing else { return !isClosed }
+    // The content that was decoded may have been the last, with nothing behind it that would say so.
+    var mayBeComplete = false
     if pause == .inflating {
       guard inflateOn() else { return false }
       pause = nil
+      mayBeComplete = true
     }
     if isBackedUp, pause == nil { pause = .answers }
-    if pause == nil, hasInputEnded || !input.isEmpty { interpretLeftovers(now) }
+    if pause == nil, mayBeComplete || hasInputEnded || !input.isEmpty { interpretLeftovers(now) }
     return true
   }
 

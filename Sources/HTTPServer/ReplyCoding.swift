@@ -2,13 +2,14 @@ internal import Dispatch
 internal import HTTP1
 internal import Synchronization
 
-/// Codes replies in gzip where the client asks for it and it pays.
+/// Codes replies in gzip or deflate where the client asks for it and it pays.
 ///
 /// At about 9 ns a byte that is no work for an I/O queue: a shard has one more queue for it. Replies that could be
 /// coded say `Vary: Accept-Encoding` whether they are or not (RFC 9110, 12.5.5).
 final class ReplyCoding: Sendable {
   private let queue = DispatchQueue(label: "sluice.gzip", qos: .userInitiated)
-  private let encoder = Mutex<GzipEncoder?>(nil)
+  private let gzip = Mutex<ContentEncoder?>(nil)
+  private let deflate = Mutex<ContentEncoder?>(nil)
   private let bytesMinimum: Int
 
   init(bytesMinimum: Int) { self.bytesMinimum = bytesMinimum }
@@ -31,22 +32,26 @@ final class ReplyCoding: Sendable {
     var response = response
     let vary = response.fields.first(.vary).map { "\($0), Accept-Encoding" }
     response.fields.set(.vary, vary ?? "Accept-Encoding")
-    guard fields.contains(.acceptEncoding), AcceptEncoding.prefersGzip(fields.all(.acceptEncoding)) else {
+    guard fields.contains(.acceptEncoding), let coding = AcceptEncoding.preferred(fields.all(.acceptEncoding)) else {
       return response
     }
-    queue.async { [response] in handOn(self.coded(response)) }
+    queue.async { [response] in handOn(self.coded(response, coding)) }
     return nil
   }
 
-  private func coded(_ response: Response) -> Response {
+  private func coded(_ response: Response, _ coding: ContentCoding) -> Response {
     var response = response
     var body: [UInt8] = []
-    encoder.withLock { encoder in
-      if encoder == nil { encoder = GzipEncoder() }
+    func encode(by encoder: inout ContentEncoder?) {
+      if encoder == nil { encoder = ContentEncoder(coding) }
       encoder?.encode(response.body.span.bytes, into: &body)
     }
+    switch coding {
+    case .gzip: gzip.withLock { encode(by: &$0) }
+    case .deflate: deflate.withLock { encode(by: &$0) }
+    }
     response.body = body
-    response.fields.append(.contentEncoding, "gzip")
+    response.fields.append(.contentEncoding, coding.rawValue)
     return response
   }
 }

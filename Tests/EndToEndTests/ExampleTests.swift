@@ -21,4 +21,13 @@ import Testing
     }
     #expect(await server.stop() == 0)
   }
+
+  /// Attention in PyTorch and feed-forward layers here: the tokens of the whole model, or the script fails.
+  @Test(.enabled(if: PyPI.hasTorch, "scripts/setup-clients --torch has not installed PyTorch and transformers"))
+  func transformersGenerateTheSameTokens() async throws {
+    let script = Self.folder.appending(path: "transformers_remote_mlp.py").path
+    let run = try await Program.run(PyPI.python, [script, Program.sluice.path])
+    #expect(run.status == 0, "\(run.output)\(run.error)")
+    #expect(run.output.contains("llama: 48 tokens the same") && run.output.contains("mixtral: 48 tokens the same"))
+  }
 }

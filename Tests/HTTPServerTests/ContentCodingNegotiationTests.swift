@@ -58,6 +58,17 @@ struct ContentCodingNegotiationTests {
       (["gz ip"], false), ([";q=1"], false), (["gzip;q=x, *"], true), (["*x"], false), (["gzip;q=0.5\u{661}"], false),
     ] as [([String], Bool)])
   func negotiation(fields: [String], gzip: Bool) {
-    #expect(AcceptEncoding.prefersGzip(fields) == gzip)
+    #expect((AcceptEncoding.preferred(fields) == .gzip) == gzip)
+  }
+
+  @Test(
+    arguments: [
+      (["deflate"], .deflate), (["Deflate;q=0.1"], .deflate), (["deflate, gzip"], .gzip),
+      (["gzip;q=0.5, deflate"], .deflate),
+      (["gzip;q=0, deflate"], .deflate), (["deflate;q=0"], nil), (["deflate;q=0.3, identity"], nil),
+      (["deflate;q=0.5, *;q=0.5"], .gzip), (["deflate, *;q=0.5"], .deflate), (["br"], nil),
+    ] as [([String], ContentCoding?)])
+  func codingOfTheGreatestWeightIsTaken(fields: [String], coding: ContentCoding?) {
+    #expect(AcceptEncoding.preferred(fields) == coding)
   }
 }

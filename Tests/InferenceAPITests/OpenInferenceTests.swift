@@ -189,6 +189,15 @@ private typealias Message = OpenInferenceMessage
     #expect(isClose(reply.floats(), (0..<rows).flatMap { _ in Self.expected }))
   }
 
+  /// JSON has no infinity and refuses it; float32 has, and so has its binary form.
+  @Test func infinityComesInBinaryAlone() async throws {
+    let harness = try Harness()
+    let input = #"{\#(Self.declared),"data":[1e30,2e30,1e30,4e30]}"#
+    let answer = await harness.send(Message.infer(#"{"inputs":[\#(input)],"parameters":{"binary_data_output":true}}"#))
+    #expect(answer.status == 200 && Inferred(answer).floats().contains { !$0.isFinite })
+    #expect(await harness.send(Message.infer(#"{"inputs":[\#(input)]}"#)).status == 422)
+  }
+
   // MARK: The raw form
 
   @Test(arguments: [1, 3])

@@ -1,26 +1,31 @@
-/// What a client's `Accept-Encoding` says about a reply in gzip (RFC 9110, 12.5.3).
+/// What a client's `Accept-Encoding` says about the coding of a reply (RFC 9110, 12.5.3).
 package enum AcceptEncoding {
-  /// Whether a reply may and should be coded in gzip.
+  /// The coding in which a reply should come; nil for none.
   ///
-  /// True where gzip has a weight above zero that is no lower than identity's. gzip's weight is that of `gzip` or
-  /// `x-gzip`, else that of `*`, else 0; identity's is that of `identity`, else that of `*`, else unstated, which gzip
-  /// always wins against: a client that names gzip alone wants it. Without the field a client may take anything, but
-  /// has asked for nothing, and gets identity; so does one that refuses identity and gzip both, which the RFC lets an
+  /// The one of the greatest weight, gzip before deflate, where that is above zero and no lower than identity's. gzip's
+  /// weight is that of `gzip` or `x-gzip`, else that of `*`, else 0; deflate's is that of `deflate`, else 0; identity's
+  /// is that of `identity`, else that of `*`, else unstated, which a coding always wins against: a client that names
+  /// one alone wants it. Without the field a client may take anything, but
+  /// has asked for nothing, and gets identity; so does one that refuses all three, which the RFC lets an
   /// origin server disregard (12.4.1) in place of a 406.
   ///
   /// An element that breaks the grammar is left out, as if it were not there. Of two weights for one coding the lower
   /// counts: a refusal anywhere is a refusal.
   ///
   /// - Parameter fieldValues: the value of each `Accept-Encoding` field, in order; empty if there is none.
-  package static func prefersGzip(_ fieldValues: [String]) -> Bool {
+  package static func preferred(_ fieldValues: [String]) -> ContentCoding? {
     var gzip: Weight?
+    var deflate: Weight?
     var identity: Weight?
     var anyOther: Weight?
     for value in fieldValues {
       for element in value.utf8.split(separator: UInt8(ascii: ",")) {
         guard let (name, weight) = parse(element) else { continue }
-        if ContentCoding(name: name) == .gzip {
-          gzip = min(gzip ?? weight, weight)
+        if let coding = ContentCoding(name: name) {
+          switch coding {
+          case .gzip: gzip = min(gzip ?? weight, weight)
+          case .deflate: deflate = min(deflate ?? weight, weight)
+          }
         } else if name.equalsIgnoringCase("identity") {
           identity = min(identity ?? weight, weight)
         } else if name == "*" {
@@ -28,8 +33,9 @@ package enum AcceptEncoding {
         }
       }
     }
-    let wanted = gzip ?? anyOther ?? 0
-    return wanted > 0 && wanted >= identity ?? anyOther ?? 0
+    let wanted = max(gzip ?? anyOther ?? 0, deflate ?? 0)
+    guard wanted > 0, wanted >= identity ?? anyOther ?? 0 else { return nil }
+    return (gzip ?? anyOther ?? 0) == wanted ? .gzip : .deflate
   }
 
   /// A quality value in thousandths, 0 to 1000.

@@ -1,4 +1,4 @@
-/// A content coding this server can undo in a request's body (RFC 9110, 8.4.1); replies use `gzip` only.
+/// A content coding this server can undo in a request's body (RFC 9110, 8.4.1), and in which it codes replies.
 package enum ContentCoding: String, Sendable, CaseIterable {
   /// RFC 1952: one member or several, each with its CRC-32 and length.
   case gzip

@@ -34,8 +34,9 @@ struct InferenceReply: ResultReply {
     }
   }
 
+  /// In binary a number that is not finite is told as it is.
   func checkFinite() throws(APIError) {
-    for output in outputs where !output.isIndices {
+    for output in outputs where !output.isIndices && !output.isBinary {
       if let place = output.tensor.firstNonFinite(as: output.datatype) {
         throw .nonFinite(tensor: output.name.text, index: output.tensor.shape.index(of: place))
       }

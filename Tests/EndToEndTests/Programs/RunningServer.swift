@@ -40,7 +40,11 @@ final class RunningServer: Sendable {
   /// Starts it and returns when it is ready.
   ///
   /// - Throws: `Ended` with what it said, where it ends before.
-  init(_ arguments: String..., environment: [String: String] = [:]) async throws {
+  convenience init(_ arguments: String..., environment: [String: String] = [:]) async throws {
+    try await self.init(arguments, environment: environment)
+  }
+
+  init(_ arguments: [String], environment: [String: String] = [:]) async throws {
     process = Process()
     process.executableURL = try Program.sluice
     process.arguments = ["serve", "--log-format", "json"] + arguments

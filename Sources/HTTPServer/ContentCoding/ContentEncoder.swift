@@ -1,6 +1,6 @@
 internal import CZlib
 
-/// Codes whole replies in gzip (RFC 1952) at level 1, one after another on one `z_stream`.
+/// Codes whole replies at level 1, in gzip (RFC 1952) or deflate with its zlib wrapper (RFC 1950), one after another on one `z_stream`.
 ///
 /// Level 1 because a reply is numbers in decimal: level 6 makes it 9% smaller for seven times the time. The stream's
 /// state (about 260 KiB) is allocated once, so each shard keeps one encoder. The header has neither a time nor a name:
@@ -8,16 +8,21 @@ internal import CZlib
 ///
 /// Unsafe: zlib keeps the address of its `z_stream`, which is therefore allocated apart; it is freed exactly once, when
 /// this owner is, and points to the caller's memory only within a call.
-package struct GzipEncoder: ~Copyable, @unchecked Sendable {
+package struct ContentEncoder: ~Copyable, @unchecked Sendable {
   // @unchecked Sendable: the sole owner of a z_stream, which isn't tied to a thread.
 
   private let stream: UnsafeMutablePointer<z_stream>
 
-  package init() {
+  package init(_ coding: ContentCoding) {
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
-    let status = sluice_deflate_init(stream, Z_BEST_SPEED, MAX_WBITS + 16, MAX_MEM_LEVEL - 1)
-    precondition(status == Z_OK, "no memory for a gzip encoder")
+    let windowBits =
+      switch coding {
+      case .gzip: MAX_WBITS + 16
+      case .deflate: MAX_WBITS
+      }
+    let status = sluice_deflate_init(stream, Z_BEST_SPEED, windowBits, MAX_MEM_LEVEL - 1)
+    precondition(status == Z_OK, "no memory for an encoder")
   }
 
   deinit {
@@ -25,7 +30,7 @@ package struct GzipEncoder: ~Copyable, @unchecked Sendable {
     stream.deallocate()
   }
 
-  /// Appends `content` as one complete gzip member to `output`.
+  /// Appends `content` as one complete stream to `output`.
   ///
   /// - Complexity: about 9 ns a byte of printed floats; one allocation at most, of the upper bound that zlib states for the length.
   package mutating func encode(_ content: RawSpan, into output: inout [UInt8]) {
