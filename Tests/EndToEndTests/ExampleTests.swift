@@ -30,4 +30,39 @@ import Testing
     #expect(run.status == 0, "\(run.output)\(run.error)")
     #expect(run.output.contains("llama: 48 tokens the same") && run.output.contains("mixtral: 48 tokens the same"))
   }
+
+  private static var compiler: URL? {
+    ["c++", "clang++", "g++"].lazy.compactMap { try? Program.named($0) }.first
+  }
+
+  /// The engines' clients, over TCP and a Unix socket; each checks that the same row has the same bits.
+  @Test(.enabled(if: compiler != nil, "there is no C++ compiler"))
+  func layerClientsGetTheirRows() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let client = folder.url.appending(path: "layer_client")
+    let compiled = try await Program.run(
+      try #require(Self.compiler),
+      [
+        "-Wall", "-Wextra", "-Werror", "-std=c++17", "-o", client.path,
+        Self.folder.appending(path: "layer_client.cpp").path,
+      ])
+    try #require(compiled.status == 0, "\(compiled.error)")
+    let socket = folder.url.appending(path: "s").path
+    let server = try await RunningServer("--no-access-log", "--host", "127.0.0.1", "--unix-socket", socket)
+    let python = try Program.named("python3")
+    let script = Self.folder.appending(path: "layer_client.py").path
+    for address in ["127.0.0.1:\(server.port)", socket] {
+      for run in [
+        try await Program.run(client, [address, "demo", "4", "20", "FP32"]),
+        try await Program.run(client, [address, "demo.reglu", "4", "20", "BF16"]),
+        try await Program.run(python, [script, address, "demo", "4", "20"]),
+      ] {
+        #expect(run.status == 0 && run.output.hasPrefix("20 calls of "), "\(run.output)\(run.error)")
+      }
+    }
+    let refused = try await Program.run(client, ["127.0.0.1:\(server.port)", "demo", "5"])
+    #expect(refused.status == 1 && refused.error.contains(#"{"error":"#), "\(refused.error)")
+    #expect(await server.stop() == 0)
+  }
 }
