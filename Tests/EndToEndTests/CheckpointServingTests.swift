@@ -92,7 +92,7 @@ import Testing
     let folder = try TemporaryFolder()
     defer { folder.remove() }
     try LlamaGolden().writeCheckpoint(to: folder.url)
-    let inspect = try await Program.sluice("inspect", folder.url.path)
+    let inspect = try await Program.sluice("inspect", "--headers", folder.url.path)
     #expect(inspect.status == 0, "\(inspect.error)")
     let lines = inspect.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     #expect(lines.first == "path    \(folder.url.path)")
@@ -105,6 +105,15 @@ import Testing
         "    1                                                                    122880",
         "",
       ])
+
+    // 160 gate and up outputs in 10 pair panels, 64 outputs in 2 panels, each with 32 biases.
+    let packed = 4 * (10 * 32 * 65 + 2 * 32 * 161)
+    let measured = try await Program.sluice("inspect", folder.url.path)
+    let row = try #require(measured.output.split(separator: "\n").first { $0.contains("model.layers.0.mlp") })
+    let cells = row.split(separator: " ").map(String.init)
+    #expect(cells.dropLast().suffix(2) == ["f32", "\(packed)"], "\(row)")
+    #expect((Double(cells.last ?? "") ?? 1) < 1e-6)
+    #expect(measured.output.contains("\nkernels "))
   }
 
   /// (config.json, exit code, what the one line has to name)

@@ -1,4 +1,5 @@
 import Checkpoint
+import FeedForward
 import Foundation
 import HTTP1
 import InferenceAPI
@@ -209,6 +210,60 @@ import Testing
     #expect(throws: ModelStoreError.duplicateModel("a")) { try Harness([demo("a"), demo("a")]) }
     #expect(throws: ModelStoreError.invalidName("")) { try Harness([demo("")]) }
     #expect(throws: ModelStoreError.invalidName("a/b")) { try Harness([demo("a/b")]) }
+  }
+
+  /// Eight clients whose batches are split over threads as it comes: each answer has the bits of the same row computed
+  /// by one thread alone.
+  @Test func aTeamLeavesTheBitsAlone() async throws {
+    let folder = try ModelFolder()
+    var random = SplitMix(state: 3)
+    func matrix(_ rows: Int, _ columns: Int) -> Golden.Values {
+      let floats = (0..<rows * columns).map { _ in Float(Int32(truncatingIfNeeded: random.next())) * 0x1p-36 }
+      return Golden.Values(shape: [rows, columns], floats: floats)
+    }
+    let (dModel, dFF) = (192, 2048)
+    try Golden.write(
+      [
+        ("gate_proj.weight", matrix(dFF, dModel)), ("up_proj.weight", matrix(dFF, dModel)),
+        ("down_proj.weight", matrix(dModel, dFF)),
+      ], metadata: ["variant": "geglu"], to: folder.url.appending(path: "m.safetensors"))
+    let bodies = (0..<4).map { _ in
+      let row = (0..<dModel).map { _ in "\(Int16(truncatingIfNeeded: random.next()))e-4" }
+      return #"{"input":[\#(row.joined(separator: ","))]}"#
+    }
+    let alone = try Harness([folder.given("m")], workers: 1, maxBatchRows: 1)
+    var expected: [[Float]] = []
+    for body in bodies { expected.append(await alone.ffn(body).output) }
+    #expect(expected.allSatisfy { $0.count == dModel })
+    let team = Team(threads: 3)
+    defer { team.dismiss() }
+    let harness = try Harness([folder.given("m")], workers: 2, maxBatchRows: 3) { $0.team = team }
+    await withTaskGroup { clients in
+      for client in 0..<8 {
+        clients.addTask { [expected] in
+          for round in 0..<6 {
+            let choice = (client + round) % bodies.count
+            #expect(await harness.ffn(bodies[choice]).output == expected[choice])
+          }
+        }
+      }
+    }
+    await withCheckedContinuation { done in harness.api.drain { done.resume() } }
+  }
+
+  @Test func aLayerSaysWhatItIsComputedIn() async throws {
+    let folder = try ModelFolder()
+    try folder.write("m", scale: 1)
+    for arithmetic in [nil] + Arithmetic.allCases.map(Optional.init) {
+      var loading = Harness.Loading()
+      loading.configuration.arithmetic = arithmetic
+      let harness = try Harness([folder.given("m")], loading: loading)
+      let model = await harness.get("/v1/models/m")
+      let layer = try #require((model.json["layers"] as? [[String: Any]])?.first)
+      #expect(layer["compute"] as? String == (arithmetic ?? .f32).rawValue)
+      #expect(layer["kernels"] as? String == Kernels.best().name)
+      #expect((layer["error"] as? Double ?? -1) >= 0)
+    }
   }
 
   /// Eight clients while the file is exchanged for as long as they ask: no failure, and never a mixture of two files.

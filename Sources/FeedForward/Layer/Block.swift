@@ -9,6 +9,14 @@ package enum BlockWeights: Sendable {
     case .mixture(let weights): weights.experts[0].gate
     }
   }
+
+  /// The arithmetic that takes most of the weights as they are stored.
+  package var storedArithmetic: Arithmetic {
+    switch self {
+    case .layer(let weights): .default(for: weights.gateProj.type)
+    case .mixture(let weights): .default(for: weights.experts[0].gateProj.type)
+    }
+  }
 }
 
 /// What a layer or a mixture takes and gives, packed or not.

@@ -123,7 +123,7 @@ struct PackedPanels: Sendable {
 }
 
 extension ffn_matrix {
-  fileprivate init(_ view: MatrixView) {
+  init(_ view: MatrixView) {
     self.init(
       base: view.base, type: view.type.kernelType, rows: view.rows, columns: view.columns,
       row_stride: view.rowStride, column_stride: view.columnStride)

@@ -72,6 +72,8 @@ package struct ServedLayer: Sendable {
   package let storedType: String
   package let shape: BlockShape
   package internal(set) var state: State
+  /// The relative error of its norm, measured as it was packed; nil before, and for what is made and not loaded.
+  package internal(set) var error: Double?
   /// What its requests and passes come to.
   let meter = LayerMeter()
 

@@ -4,25 +4,33 @@ package import FeedForward
 /// How layers of checkpoints are packed.
 package struct ModelPacking: Sendable {
   private let kernels: Kernels
-  private let arithmetic: Arithmetic
+  private let arithmetic: Arithmetic?
   private let team: Team?
 
-  /// - Parameter team: threads that help where cores are idle.
-  package init(kernels: Kernels, arithmetic: Arithmetic = .f32, team: Team? = nil) {
+  /// - Parameters:
+  ///   - arithmetic: without one each layer is computed as its weights are stored.
+  ///   - team: threads that help where cores are idle.
+  package init(kernels: Kernels, arithmetic: Arithmetic?, team: Team? = nil) {
     self.kernels = kernels
     self.arithmetic = arithmetic
     self.team = team
   }
 
-  /// Packs one layer; its source's mapping is not needed afterwards, and its pages are let go as they have been read.
+  /// Packs one layer and holds it against its weights; their mapping is not needed afterwards, and its pages are let go
+  /// as they have been read.
   ///
   /// - Throws: `.layer` or `.mixture` where its tensors do not fit each other or there is no memory for them,
-  ///   `.checkpoint` where a file has been cut short since it was opened, or cannot be read any more.
-  package func pack(_ source: LayerSource, of model: String) throws(ModelStoreError) -> Block {
+  ///   `.checkpoint` where a file has been cut short since it was opened, or cannot be read any more, `.selfCheck` where
+  ///   it does not compute what its weights say.
+  package func pack(_ source: LayerSource, of model: String) throws(ModelStoreError) -> PackedLayer {
     do { try source.confirmFiles() } catch { throw .checkpoint(model: model, error) }
     do throws(ModelStoreError) {
-      let packing = Packing(team: team, source: .mappedFiles, shelf: PanelShelf())
-      return try pack(source, of: model, packing)
+      let block = try pack(source, of: model, Packing(team: team, source: .mappedFiles, shelf: PanelShelf()))
+      let error = block.probe(against: source.weights, source: .mappedFiles)
+      if let error, error > block.arithmetic.faultThreshold {
+        throw .selfCheck(model: model, layer: source.name, found: error, limit: block.arithmetic.faultThreshold)
+      }
+      return PackedLayer(block: block, error: error)
     } catch {
       // A file that is too short says so by its length.
       if error.isOfReading { do { try source.confirmFiles() } catch { throw .checkpoint(model: model, error) } }
@@ -33,6 +41,7 @@ package struct ModelPacking: Sendable {
   private func pack(
     _ source: LayerSource, of model: String, _ packing: Packing
   ) throws(ModelStoreError) -> Block {
+    let arithmetic = arithmetic ?? source.weights.storedArithmetic
     switch source.weights {
     case .layer(let weights):
       do {
@@ -49,6 +58,14 @@ package struct ModelPacking: Sendable {
       }
     }
   }
+}
+
+/// A layer that is ready to be served.
+package struct PackedLayer: Sendable {
+  package let block: Block
+  /// The relative error of its norm on normally distributed inputs, against its stored weights in float64; nil where
+  /// these are not finite.
+  package let error: Double?
 }
 
 extension ModelStoreError {

@@ -67,8 +67,11 @@ struct ModelSlot: Sendable {
     }
   }
 
-  mutating func setState(_ state: ServedLayer.State, ofLayer index: Int) {
-    loading?.model.layers[index].state = state
+  mutating func beginLayer(_ index: Int) { loading?.model.layers[index].state = .packing }
+
+  mutating func completeLayer(_ index: Int, _ packed: PackedLayer) {
+    loading?.model.layers[index].state = .ready(packed.block)
+    loading?.model.layers[index].error = packed.error
   }
 
   /// The model that was being loaded serves from now on.

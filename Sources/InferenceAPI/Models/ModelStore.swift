@@ -11,6 +11,8 @@ internal import Synchronization
 package final class ModelStore: Sendable {
   package struct Configuration: Sendable {
     package var kernels: Kernels
+    /// What checkpoints are computed in; without it, each layer as its weights are stored.
+    package var arithmetic: Arithmetic?
     /// Threads that help to pack where cores are idle.
     package var team: Team?
     /// The layers of every checkpoint that are loaded; all of them without it.
@@ -41,7 +43,8 @@ package final class ModelStore: Sendable {
     self.configuration = configuration
     self.background = background
     self.observe = observe
-    packing = ModelPacking(kernels: configuration.kernels, team: configuration.team)
+    packing = ModelPacking(
+      kernels: configuration.kernels, arithmetic: configuration.arithmetic, team: configuration.team)
   }
 
   // MARK: What there is
@@ -188,10 +191,10 @@ package final class ModelStore: Sendable {
         observe(.packing(model: name, checkpoint))
         observe(.progress(try change(name, attempt) { $0.progress }))
         for source in checkpoint.layers {
-          try change(name, attempt) { $0.setState(.packing, ofLayer: source.index) }
-          let block = try packing.pack(source, of: name)
+          try change(name, attempt) { $0.beginLayer(source.index) }
+          let packed = try packing.pack(source, of: name)
           let progress = try change(name, attempt) {
-            $0.setState(.ready(block), ofLayer: source.index)
+            $0.completeLayer(source.index, packed)
             return $0.progress
           }
           observe(.progress(progress))

@@ -62,6 +62,14 @@ extension JSONWriter {
         writer.bool(mixture.hasShared)
       }
       writer.string(layer.storedType, as: "dtype")
+      if let block = layer.block {
+        writer.string(block.arithmetic.rawValue, as: "compute")
+        writer.string(block.kernels.name, as: "kernels")
+      }
+      if let error = layer.error {
+        writer.member("error")
+        writer.float(Float(error))
+      }
       writer.integer(layer.residentBytes, as: "bytes")
     }
   }

@@ -89,7 +89,7 @@ struct BenchmarkSubject {
         throw .benchmark("\(title): \(error)")
       }
     case .layer(let source, let model, _):
-      do { return try ModelPacking(kernels: kernels, arithmetic: arithmetic).pack(source, of: model) } catch {
+      do { return try ModelPacking(kernels: kernels, arithmetic: arithmetic).pack(source, of: model).block } catch {
         throw .store(error)
       }
     }

@@ -35,6 +35,7 @@ enum StartError: Error {
   static let refusedData: Int32 = 65
   static let unreadableInput: Int32 = 66
   static let unavailable: Int32 = 69
+  static let softwareError: Int32 = 70
   static let systemError: Int32 = 71
 }
 
@@ -81,6 +82,7 @@ extension ModelStoreError {
     case .layer: StartError.refusedData
     case .mixture(_, _, .layer(_, .outOfMemory)): StartError.systemError
     case .mixture: StartError.refusedData
+    case .selfCheck: StartError.softwareError
     }
   }
 }

@@ -99,7 +99,8 @@ struct Serve: ParsableCommand {
     // Packing takes a while and waits for storage: it has a thread of its own.
     let queue = DispatchQueue(label: "sluice.models")
     let store = ModelStore(
-      try models.configuration(configuration), background: { queue.async(execute: $0) },
+      try models.configuration(configuration, arithmetic: engine.compute?.arithmetic),
+      background: { queue.async(execute: $0) },
       observe: { log.record($0) })
     do { try store.open(models.given) } catch { throw .store(error) }
     return store
@@ -123,10 +124,11 @@ struct Serve: ParsableCommand {
     _ sink: LogSink
   ) {
     let models = catalog.models.map { model in
-      LogValue.object([
-        ("name", .string(model.name)), ("family", .string(model.family)), ("rule", .string(model.rule)),
-        ("layers", .integer(model.layers.count)),
-      ])
+      LogValue.object(
+        [
+          ("name", .string(model.name)), ("family", .string(model.family)), ("rule", .string(model.rule)),
+          ("layers", .integer(model.layers.count)), ("compute", .string(model.arithmetics.joined(separator: "+"))),
+        ] + (model.error.map { [("error", .string($0))] } ?? []))
     }
     let milliseconds = Int((MonotonicClock.now() - started) / 1_000_000)
     sink.write(.info, "ready") { line in
@@ -138,5 +140,17 @@ struct Serve: ParsableCommand {
       line.field("ready_ms", milliseconds)
       line.field("version", Version.text)
     }
+  }
+}
+
+extension ServedModel {
+  /// What its layers are computed in, each once.
+  fileprivate var arithmetics: [String] {
+    layers.compactMap { $0.block?.arithmetic.rawValue }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  /// The largest relative error of a layer's norm, to two digits.
+  fileprivate var error: String? {
+    layers.compactMap(\.error).max().map(RelativeError.text)
   }
 }

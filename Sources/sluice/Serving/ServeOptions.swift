@@ -34,9 +34,12 @@ struct ModelOptions: ParsableArguments {
     model.isEmpty && modelRepository == nil ? [GivenModel(name: DemoModel.name, source: .demo)] : model
   }
 
-  func configuration(_ api: APIConfiguration) throws(StartError) -> ModelStore.Configuration {
+  func configuration(
+    _ api: APIConfiguration, arithmetic: Arithmetic?
+  ) throws(StartError) -> ModelStore.Configuration {
     var configuration = ModelStore.Configuration(kernels: api.kernels)
     configuration.team = api.team
+    configuration.arithmetic = arithmetic
     if layers != nil, model.isEmpty, modelRepository == nil {
       throw .usage("--layers selects layers of a checkpoint: --model is missing")
     }
@@ -105,6 +108,14 @@ struct EngineOptions: ParsableArguments {
     help:
       "Instruction set of the kernels: \(Kernels.available.map(\.name).joined(separator: ", ")). (default: the first)")
   var kernels: String?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Arithmetic of checkpoints: \(ArithmeticName.allValueStrings.joined(separator: ", ")). (default: as the weights are \
+      stored: f32 for F32 and F16, bf16 for BF16)
+      """, valueName: "arithmetic"))
+  var compute: ArithmeticName?
 
   @Option(help: .number("Rows that are joined into one forward pass at most."))
   var maxBatchRows = Count(64)
