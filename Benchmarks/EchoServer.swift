@@ -31,7 +31,7 @@ struct EchoServer: ParsableCommand {
   }
 
   private static let handler = RequestHandler(
-    admit: { _, _ in .accept(bodyBytesLimit: 64 << 20) },
+    admit: { _, _, _ in .accept(bodyBytesLimit: 64 << 20) },
     handle: { request, exchange in exchange.respond(answer(to: request)) },
     failure: { failure, _ in Response(failure.status, body: []) })
 

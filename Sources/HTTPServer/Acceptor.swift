@@ -18,7 +18,7 @@ final class Acceptor {
   private let listeners: [Listener]
   private let ledger: ConnectionLedger
   private let shards: [Mailbox]
-  private let refusal: (@Sendable (ServerFailure, RequestHead?) -> Response)?
+  private let refusal: (@Sendable (ServerFailure, FailedRequest) -> Response)?
   private var nextShard = 0
   private(set) var isPaused = false
 
@@ -28,7 +28,7 @@ final class Acceptor {
   /// - Parameter refusal: the answer for a client whose address has too many connections; nil where it must not be in clear.
   init(
     listeners: [Listener], ledger: ConnectionLedger, shards: [Mailbox],
-    refusal: (@Sendable (ServerFailure, RequestHead?) -> Response)?
+    refusal: (@Sendable (ServerFailure, FailedRequest) -> Response)?
   ) {
     self.listeners = listeners
     self.ledger = ledger
@@ -76,17 +76,18 @@ final class Acceptor {
   }
 
   private func deal(_ socket: Int32, _ peer: SocketAddress) {
-    guard ledger.enter(peer) else { return refuse(socket) }
+    guard ledger.enter(peer) else { return refuse(socket, peer) }
     shards[nextShard].post(.adopt(socket: socket, peer: peer))
     nextShard = (nextShard + 1) % shards.count
   }
 
   /// Best effort, without a place in any table: the flood that this guards against must cost nothing.
-  private func refuse(_ socket: Int32) {
+  private func refuse(_ socket: Int32, _ peer: SocketAddress) {
     if let refusal {
       var bytes: [UInt8] = []
+      let refused = refusal(.tooManyConnections, FailedRequest(peer: peer, receivedAt: nil))
       let framing = ResponseEncoder.Framing(connection: .close, omitsContent: false)
-      ResponseEncoder.append(refusal(.tooManyConnections, nil), framing, date: [], to: &bytes)
+      ResponseEncoder.append(refused, framing, date: [], to: &bytes)
       _ = Socket.send(socket, bytes.span.bytes)
       Socket.endSending(socket)
     }

@@ -29,6 +29,7 @@ final class Connection {
     let id: ExchangeID
     let head: RequestHead
     let receivedAt: UInt64
+    let context: (any RequestContext)?
     weak var exchange: Exchange?
   }
 
@@ -109,13 +110,13 @@ extension Connection {
   /// Takes a handler's answer.
   func take(_ answer: Answer, forRequest id: ExchangeID) {
     let place = openExchanges.firstIndex { $0.id == id }
-    let head = place.map { openExchanges.remove(at: $0).head }
+    let open = place.map { openExchanges.remove(at: $0) }
     switch answer {
     case .ready(let response): state.respond(to: id, with: response)
     case .deferred(let make):
       guard let response = make() else { return }
       state.respond(to: id, with: response)
-    case .missing: state.respond(to: id, with: self.answer(to: .unanswered, head))
+    case .missing: state.respond(to: id, with: self.answer(to: .unanswered, failed(open)))
     }
     loop.touch(self)
   }
@@ -143,7 +144,7 @@ extension Connection {
       guard let oldest = openExchanges.first else { break }
       openExchanges.removeFirst()
       oldest.exchange?.cancel(.answerTimeout)
-      refuse(.answerTimeout, oldest.id, oldest.head)
+      refuse(.answerTimeout, oldest.id, failed(oldest))
     case .hangUpProbe: probe(now)
     }
     loop.touch(self)
@@ -182,25 +183,31 @@ extension Connection {
     // An answer that was given at once needs no looking after.
     guard exchange.isOpen else { return }
     openExchanges.append(
-      OpenExchange(id: id, head: request.head, receivedAt: request.receivedAt, exchange: exchange))
+      OpenExchange(
+        id: id, head: request.head, receivedAt: request.receivedAt, context: request.context, exchange: exchange))
   }
 
   /// Answers in the handler's place.
   ///
-  /// - Parameter head: the request's, where it is known and the request no longer on its way.
-  func refuse(_ failure: ServerFailure, _ id: ExchangeID, _ head: RequestHead? = nil) {
-    var head = head
+  /// - Parameter request: what is known of it, where it is no longer on its way.
+  func refuse(_ failure: ServerFailure, _ id: ExchangeID, _ request: FailedRequest? = nil) {
+    var request = request
     if incoming?.id == id {
-      head = incoming?.head
-      incoming = nil
+      if let incoming = incoming.take() { request = failed(incoming.head, incoming.context, incoming.receivedAt) }
       if pause == .inflating { pause = nil }
     }
-    state.respond(to: id, with: answer(to: failure, head))
+    state.respond(to: id, with: answer(to: failure, request ?? failed(nil, nil, deadlines.requestReceivedAt)))
     loop.touch(self)
   }
 
-  func answer(to failure: ServerFailure, _ head: RequestHead? = nil) -> Response {
-    var response = loop.handler.failure(failure, head)
+  private func failed(_ open: OpenExchange?) -> FailedRequest { failed(open?.head, open?.context, open?.receivedAt) }
+
+  func failed(_ head: RequestHead?, _ context: (any RequestContext)?, _ receivedAt: UInt64?) -> FailedRequest {
+    FailedRequest(head: head, context: context, peer: info.peer, receivedAt: receivedAt)
+  }
+
+  func answer(to failure: ServerFailure, _ request: FailedRequest) -> Response {
+    var response = loop.handler.failure(failure, request)
     // RFC 9110, 12.5.3: what the client may try instead.
     if failure == .undecodable(.unsupported) { response.fields.set(.acceptEncoding, ContentCoding.accepted) }
     return response

@@ -143,19 +143,20 @@ extension Connection {
 
   private func decide(_ head: RequestHead, _ id: ExchangeID, _ now: UInt64) {
     requestsBegun += 1
-    switch loop.handler.admit(head, info) {
+    let receivedAt = deadlines.requestReceivedAt
+    switch loop.handler.admit(head, info, receivedAt) {
     case .reject(let response):
       state.respond(to: id, with: response)
       loop.touch(self)
-    case .accept(let limit):
+    case .accept(let limit, let context):
       do throws(ServerFailure) {
         incoming = try IncomingRequest(
-          id: id, head: head, receivedAt: deadlines.requestReceivedAt, contentLimit: limit, ledger: loop.bodies)
+          id: id, head: head, receivedAt: receivedAt, context: context, contentLimit: limit, ledger: loop.bodies)
         state.admit(contentLimit: limit)
         deadlines.bodyBegan(at: now)
         if head.expectsContinue { loop.touch(self) }
       } catch {
-        refuse(error, id, head)
+        refuse(error, id, failed(head, context, receivedAt))
       }
     }
   }
@@ -185,11 +186,11 @@ extension Connection {
 
   private func complete(_ id: ExchangeID, _ now: UInt64) {
     guard let incoming = incoming.take() else { return }
-    let head = incoming.head
+    let request = failed(incoming.head, incoming.context, incoming.receivedAt)
     do throws(ServerFailure) {
       handle(try incoming.complete(at: now, info), id)
     } catch {
-      refuse(error, id, head)
+      refuse(error, id, request)
     }
   }
 
@@ -215,7 +216,8 @@ extension Connection {
     var farewell: [UInt8] = []
     if error == .plainHTTP {
       let framing = ResponseEncoder.Framing(connection: .close, omitsContent: false)
-      ResponseEncoder.append(answer(to: .plainHTTPOnTLSPort), framing, date: loop.date, to: &farewell)
+      ResponseEncoder.append(
+        answer(to: .plainHTTPOnTLSPort, failed(nil, nil, nil)), framing, date: loop.date, to: &farewell)
     }
     wire.breakOff(farewell, returningTo: &loop.pool)
     cancelAll()

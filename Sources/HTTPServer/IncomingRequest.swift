@@ -5,6 +5,7 @@ struct IncomingRequest: ~Copyable {
   let id: ExchangeID
   let head: RequestHead
   let receivedAt: UInt64
+  let context: (any RequestContext)?
   private var body: [UInt8] = []
   private var inflater: InflateStream?
   /// Coded bytes whose content was too much for one visit.
@@ -21,11 +22,13 @@ struct IncomingRequest: ~Copyable {
 
   /// - Throws: `.undecodable` for a content coding that this server doesn't undo, `.overCapacity`.
   init(
-    id: ExchangeID, head: RequestHead, receivedAt: UInt64, contentLimit: Int, ledger: BodyLedger
+    id: ExchangeID, head: RequestHead, receivedAt: UInt64, context: (any RequestContext)?, contentLimit: Int,
+    ledger: BodyLedger
   ) throws(ServerFailure) {
     self.id = id
     self.head = head
     self.receivedAt = receivedAt
+    self.context = context
     self.ledger = ledger
     guard head.framing.hasContent else { return }
     guard ledger.hasRoom else { throw .overCapacity }
@@ -116,6 +119,7 @@ struct IncomingRequest: ~Copyable {
     } catch {
       throw .undecodable(error)
     }
-    return Request(head: head, body: body, receivedAt: receivedAt, completedAt: time, connection: connection)
+    return Request(
+      head: head, body: body, receivedAt: receivedAt, completedAt: time, connection: connection, context: context)
   }
 }

@@ -3,17 +3,18 @@ package import HTTP1
 /// What the server does with requests: three closures, called on the I/O queue of the connection's shard. None may
 /// block, or the shard's other connections wait.
 package struct RequestHandler: Sendable {
-  /// Decides on the head, before any of the body is read.
-  package var admit: @Sendable (RequestHead, ConnectionInfo) -> Admission
+  /// Decides on the head, before any of the body is read; gets the monotonic nanoseconds at which the request's first
+  /// byte was read.
+  package var admit: @Sendable (RequestHead, ConnectionInfo, _ receivedAt: UInt64) -> Admission
   /// Takes a request whose body is complete. The exchange is answered from any thread, now or later.
   package var handle: @Sendable (Request, Exchange) -> Void
-  /// Words what the server itself has to answer, to a request whose head was understood or to none.
-  package var failure: @Sendable (ServerFailure, RequestHead?) -> Response
+  /// Words what the server itself has to answer, and to what.
+  package var failure: @Sendable (ServerFailure, FailedRequest) -> Response
 
   package init(
-    admit: @escaping @Sendable (RequestHead, ConnectionInfo) -> Admission,
+    admit: @escaping @Sendable (RequestHead, ConnectionInfo, _ receivedAt: UInt64) -> Admission,
     handle: @escaping @Sendable (Request, Exchange) -> Void,
-    failure: @escaping @Sendable (ServerFailure, RequestHead?) -> Response
+    failure: @escaping @Sendable (ServerFailure, FailedRequest) -> Response
   ) {
     self.admit = admit
     self.handle = handle
@@ -23,10 +24,35 @@ package struct RequestHandler: Sendable {
 
 /// The verdict on a request's head.
 package enum Admission: Sendable {
-  /// The body may come, up to so many bytes.
-  case accept(bodyBytesLimit: Int)
+  /// The body may come, up to so many bytes. What the handler has made of the head comes back with the request, or with
+  /// what failed of it, and is let go of when the request is answered or has failed.
+  case accept(bodyBytesLimit: Int, (any RequestContext)? = nil)
   /// The answer is this one. A body that is still to come isn't read: the connection closes after the answer.
   case reject(Response)
+}
+
+/// What a handler keeps with a request.
+package typealias RequestContext = AnyObject & Sendable
+
+/// What is known of a request that the server answers by itself.
+package struct FailedRequest: Sendable {
+  /// Where it was understood.
+  package let head: RequestHead?
+  /// Where it was admitted.
+  package let context: (any RequestContext)?
+  /// Nil for a client that was turned away unheard.
+  package let peer: SocketAddress?
+  /// Monotonic nanoseconds at which its first byte was read; nil where there was none.
+  package let receivedAt: UInt64?
+
+  package init(
+    head: RequestHead? = nil, context: (any RequestContext)? = nil, peer: SocketAddress?, receivedAt: UInt64?
+  ) {
+    self.head = head
+    self.context = context
+    self.peer = peer
+    self.receivedAt = receivedAt
+  }
 }
 
 /// A whole request.
@@ -39,6 +65,7 @@ package struct Request: Sendable {
   /// Monotonic nanoseconds at which its last byte was read.
   package let completedAt: UInt64
   package let connection: ConnectionInfo
+  package let context: (any RequestContext)?
 }
 
 /// Who is at the other end of a connection.

@@ -25,7 +25,7 @@ final class TestServer: Sendable {
     adjust(&configuration)
     let held = held
     let handler = RequestHandler(
-      admit: { head, _ in Self.admit(head) },
+      admit: { head, _, _ in Self.admit(head) },
       handle: { request, exchange in Self.handle(request, exchange, held) },
       failure: { failure, _ in Response(failure.status, body: Array("\(failure)".utf8)) })
     server = try HTTPServer(configuration: configuration, handler: handler)

@@ -168,7 +168,7 @@ import Testing
       respond: { _ in Issue.record("a small reply is made on the I/O queue") },
       respondOnIOQueue: { _ in },
       onCancel: { _ in })
-    harness.api.handle(APIRequest(head: head, body: body, receivedAt: 0, completedAt: 0), reply: sink)
+    harness.handle(head, body, receivedAt: 0, completedAt: 0, reply: sink)
     await withCheckedContinuation { done in harness.api.drain { done.resume() } }
     #expect(harness.outcomes.all.map(\.ending) == [.clientGone])
   }

@@ -274,8 +274,7 @@ import Testing
     let (head, body) = Harness.parse(
       Array(Harness.post("/v1/glu", #"{"variant":"glu","a":[1],"b":[1],"timeout_ms":5}"#).utf8))
     let now = MonotonicClock.now()
-    harness.api.handle(
-      APIRequest(head: head, body: body, receivedAt: now - 6_000_000, completedAt: now), reply: exchange.sink)
+    harness.handle(head, body, receivedAt: now - 6_000_000, completedAt: now, reply: exchange.sink)
     let answer = Answer(await exchange.response())
     #expect(answer.status == 504)
     #expect(answer.problem == "deadline-exceeded")

@@ -57,18 +57,36 @@ struct Harness {
 
   func start(_ request: [UInt8], at exchange: TestExchange = TestExchange()) -> TestExchange {
     let (head, body) = Self.parse(request)
-    switch api.admit(head) {
-    case .reject(let response): exchange.respond(response)
-    case .accept(let limit):
-      #expect(body.count <= limit)
-      let now = MonotonicClock.now()
-      api.handle(
-        APIRequest(head: head, body: body, receivedAt: now, completedAt: now), reply: exchange.sink)
-    }
+    let now = MonotonicClock.now()
+    handle(head, body, receivedAt: now, completedAt: now, reply: exchange.sink)
     return exchange
   }
 
+  /// Admits and hands over a request that came at a time of the test's choice.
+  func handle(
+    _ head: RequestHead, _ body: [UInt8], receivedAt: Nanoseconds, completedAt: Nanoseconds, reply: ReplySink,
+    at listener: Arrival.Listener = .only
+  ) {
+    switch api.admit(head, from: Arrival(listener: listener, client: "192.0.2.7:40000", receivedAt: receivedAt)) {
+    case .reject(let response): reply.respond(response)
+    case .accept(let limit, let admitted):
+      #expect(body.count <= limit)
+      api.handle(
+        APIRequest(head: head, body: body, receivedAt: receivedAt, completedAt: completedAt, admitted: admitted),
+        reply: reply)
+    }
+  }
+
   func startFFN(_ json: String) -> TestExchange { start(Self.post("/v1/ffn", json)) }
+
+  /// Sends a request by another door.
+  func send(_ request: String, at listener: Arrival.Listener) async -> Answer {
+    let (head, body) = Self.parse(Array(request.utf8))
+    let now = MonotonicClock.now()
+    let exchange = TestExchange()
+    handle(head, body, receivedAt: now, completedAt: now, reply: exchange.sink, at: listener)
+    return Answer(await exchange.response())
+  }
 
   func send(_ request: String) async -> Answer { Answer(await start(request).response()) }
 

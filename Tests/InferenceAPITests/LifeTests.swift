@@ -70,9 +70,8 @@ import Testing
     let exchange = TestExchange()
     let (head, body) = Harness.parse(Array(Harness.post("/v1/ffn", #"{"input":[1,2,3,4]}"#).utf8))
     let now = MonotonicClock.now()
-    harness.api.handle(
-      APIRequest(head: head, body: body, receivedAt: now - 5_000_999, completedAt: now - 2_000_000),
-      reply: exchange.sink)
+    harness.handle(
+      head, body, receivedAt: now - 5_000_999, completedAt: now - 2_000_000, reply: exchange.sink)
     let timing = try #require(Answer(await exchange.response()).json["timing"] as? [String: Int])
     #expect(timing["read_us"] == 3000)
     #expect((timing["total_us"] ?? 0) >= 5000)

@@ -82,7 +82,7 @@ import Testing
       Array(
         "POST /v1/ffn HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
           .utf8))
-    guard case .accept(bodyBytesLimit: 100) = harness.api.admit(head) else {
+    guard case .accept(bodyBytesLimit: 100, _) = harness.api.admit(head) else {
       Issue.record("chunked content is admitted up to the limit")
       return
     }

@@ -11,12 +11,17 @@ package struct APIRequest: Sendable {
   package let receivedAt: Nanoseconds
   /// When its last byte was read.
   package let completedAt: Nanoseconds
+  /// What the verdict on its head has found.
+  package let admitted: AdmittedRequest
 
-  package init(head: RequestHead, body: [UInt8], receivedAt: Nanoseconds, completedAt: Nanoseconds) {
+  package init(
+    head: RequestHead, body: [UInt8], receivedAt: Nanoseconds, completedAt: Nanoseconds, admitted: AdmittedRequest
+  ) {
     self.head = head
     self.body = body
     self.receivedAt = receivedAt
     self.completedAt = completedAt
+    self.admitted = admitted
   }
 }
 
@@ -51,7 +56,6 @@ package struct ReplySink: Sendable {
 /// One request from its hand-over to its end: it is answered at most once, and recorded once. (What the transport
 /// answers in its place is recorded with that answer.)
 final class Call: Sendable {
-  let id: RequestID
   let head: RequestHead
   let receivedAt: Nanoseconds
   /// Time between the first byte and the last.
@@ -59,7 +63,7 @@ final class Call: Sendable {
   let bodyBytes: Int
   /// The decoded segments that the route's pattern leaves open, from left to right.
   let parameters: [String]
-  private let route: RouteLabel
+  private let admitted: AdmittedRequest
   private let sink: ReplySink
   private let inFlight: Gauge
   private let record: @Sendable (RequestOutcome) -> Void
@@ -77,16 +81,15 @@ final class Call: Sendable {
   }
 
   init(
-    id: RequestID, request: APIRequest, route: RouteLabel, parameters: [String], sink: ReplySink, inFlight: Gauge,
+    _ request: APIRequest, parameters: [String], sink: ReplySink, inFlight: Gauge,
     record: @escaping @Sendable (RequestOutcome) -> Void
   ) {
-    self.id = id
+    admitted = request.admitted
     head = request.head
     receivedAt = request.receivedAt
     readTime = request.completedAt - request.receivedAt
     bodyBytes = request.body.count
     state = Mutex(State(body: request.body))
-    self.route = route
     self.parameters = parameters
     self.sink = sink
     self.inFlight = inFlight
@@ -99,6 +102,8 @@ final class Call: Sendable {
     // An answer that is let go unmade was nobody's any more.
     if state.withLock({ $0.isDeferred }) { end(.clientGone, timing: timed(RequestTiming()), responseBytes: 0) }
   }
+
+  var id: RequestID { admitted.id }
 
   var fields: Fields { head.fields }
 
@@ -148,6 +153,8 @@ final class Call: Sendable {
 
   /// Sends what was asked for.
   func answer(_ response: Response, timing: RequestTiming? = nil) {
+    var response = response
+    admitted.sign(&response)
     end(.answered(response.status), timing: timing ?? timed(RequestTiming()), responseBytes: response.body.count)
     sink.respond(response)
   }
@@ -156,7 +163,8 @@ final class Call: Sendable {
   func answerOnIOQueue(_ make: @escaping @Sendable () -> (Response, RequestTiming)) {
     state.withLock { $0.isDeferred = true }
     sink.respondOnIOQueue {
-      let (response, timing) = make()
+      var (response, timing) = make()
+      self.admitted.sign(&response)
       self.end(.answered(response.status), timing: timing, responseBytes: response.body.count)
       return response
     }
@@ -167,7 +175,7 @@ final class Call: Sendable {
   /// - Parameter timing: the phases that the request has been through, beside its reading.
   func fail(_ error: APIError, timing: RequestTiming = RequestTiming()) {
     let problem = Problem(error)
-    let response = problem.response(instance: id, form: ErrorForm(path: head.path))
+    let response = problem.response(to: admitted, form: ErrorForm(path: head.path))
     end(.problem(problem.type), timing: timed(timing), responseBytes: response.body.count)
     sink.respond(response)
   }
@@ -184,8 +192,8 @@ final class Call: Sendable {
     guard let last = close() else { return }
     record(
       RequestOutcome(
-        id: id, routeLabel: route, method: head.method, ending: ending, layer: last.layer, rows: last.rows,
-        timing: timing, requestBytes: bodyBytes, responseBytes: responseBytes))
+        admitted, ending, layer: last.layer, rows: last.rows, timing: timing, requestBytes: bodyBytes,
+        responseBytes: responseBytes))
   }
 
   /// - Returns: what is known of the request, where it was not over before.
@@ -194,6 +202,7 @@ final class Call: Sendable {
       if state.isOver { return nil }
       state.isOver = true
       state.withdraw = nil
+      admitted.permit?.end()
       return (state.layer, state.rows)
     }
   }

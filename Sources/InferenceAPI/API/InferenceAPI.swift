@@ -49,6 +49,9 @@ package struct APIConfiguration: Sendable {
   /// Runs what neither an I/O queue nor a worker is to be held by, such as the printing of metrics.
   package var aside: @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() }
 
+  /// Who is let in; nil lets everybody in.
+  package var keys: KeyRing?
+
   package init(workers: Int, batching: BatchLimits, kernels: Kernels) {
     self.workers = workers
     self.batching = batching
@@ -91,7 +94,7 @@ package final class InferenceAPI: Sendable {
     metrics = ServiceMetrics(in: &registry)
     ScrapedMetrics(
       load: { inference.load }, models: { store.listing.models }, isReady: { store.isReady && !draining.isSet },
-      peak: { peak.multiplyAddsPerSecond }
+      peak: { peak.multiplyAddsPerSecond }, keys: { [keys = configuration.keys] in keys?.all ?? [] }
     ).declare(in: &registry)
     self.registry = registry
   }
@@ -137,25 +140,30 @@ package final class InferenceAPI: Sendable {
   /// The verdict on a request's head, before any of its body is read.
   package enum Verdict: Sendable {
     /// The body may come, up to so many bytes; then the request is to be handled.
-    case accept(bodyBytesLimit: Int)
+    case accept(bodyBytesLimit: Int, AdmittedRequest)
     /// The answer is this one, and it is recorded already. The body is not wanted.
     case reject(Response)
   }
 
-  /// Decides on the head: method, path, content, media type, declared length, capacity, in this order.
-  package func admit(_ head: RequestHead) -> Verdict {
-    var route: Route?
-    do {
-      if case .route(let found, _) = try routes.destination(head.method, path: head.path) { route = found }
-      switch route?.content {
-      case nil, .some(.none): return .accept(bodyBytesLimit: Self.ignoredBodyBytes)
-      case .optional: return .accept(bodyBytesLimit: Self.shortBodyBytes)
-      case .json: try admitContent(of: head, onlyJSON: true)
-      case .tensors: try admitContent(of: head, onlyJSON: false)
-      }
-      return .accept(bodyBytesLimit: configuration.bodyBytesLimit)
+  /// Decides on the head: key, path, method, content, media type, declared length, capacity, in this order.
+  package func admit(_ head: RequestHead, from arrival: Arrival = Arrival()) -> Verdict {
+    let id = ids.make()
+    let destination = Result { () throws(APIError) in
+      try routes.destination(head.method, path: head.path, at: arrival.listener)
+    }
+    var permit: KeyPermit?
+    do throws(APIError) {
+      permit = try authorize(head, destination, arrival)
     } catch {
-      return .reject(refuse(Problem(error), head, route: route))
+      return reject(AdmittedRequest(id: id, head: head, destination: nil, permit: nil, arrival: arrival), head, error)
+    }
+    let admitted = AdmittedRequest(
+      id: id, head: head, destination: try? destination.get(), permit: permit, arrival: arrival)
+    do throws(APIError) {
+      try permit?.check()
+      return .accept(bodyBytesLimit: try bodyBytesLimit(of: head, to: destination.get()), admitted)
+    } catch {
+      return reject(admitted, head, error)
     }
   }
 
@@ -163,28 +171,55 @@ package final class InferenceAPI: Sendable {
   ///
   /// Runs on the connection's I/O queue and does not block it.
   package func handle(_ request: APIRequest, reply: ReplySink) {
-    let head = request.head
-    do {
-      switch try routes.destination(head.method, path: head.path) {
-      case .options(let allow):
-        let call = makeCall(request, route: .none, reply)
-        call.answer(.options(allow))
-      case .route(let route, let parameters):
-        let call = makeCall(request, route: route.label, parameters: parameters, reply)
-        // Chunked content shows only now that it is empty.
-        if route.content.isRequired, request.body.isEmpty { return call.fail(.missingBody) }
-        route.answer(self, call)
-      }
-    } catch {
-      makeCall(request, route: .none, reply).fail(error)
+    switch request.admitted.destination {
+    case .route(let route, let parameters):
+      let call = makeCall(request, parameters, reply)
+      // Chunked content shows only now that it is empty.
+      if route.content.isRequired, request.body.isEmpty { return call.fail(.missingBody) }
+      route.answer(self, call)
+    case .options(let allow): makeCall(request, [], reply).answer(.options(allow))
+    case nil: makeCall(request, [], reply).fail(.unknownRoute)
     }
   }
 
   /// Words and records what the transport has to answer by itself.
   ///
-  /// - Parameter head: the request's, where it was understood.
-  package func answer(_ failure: TransportFailure, to head: RequestHead?) -> Response {
-    refuse(Problem(failure), head, route: nil)
+  /// - Parameters:
+  ///   - head: the request's, where it was understood.
+  ///   - admitted: what came of its head, where it was accepted.
+  package func answer(
+    _ failure: TransportFailure, to head: RequestHead?, _ admitted: AdmittedRequest? = nil,
+    from arrival: Arrival = Arrival()
+  ) -> Response {
+    let request =
+      admitted ?? AdmittedRequest(id: ids.make(), head: head, destination: nil, permit: nil, arrival: arrival)
+    return refuse(Problem(failure), request, head)
+  }
+
+  /// - Returns: nil for a request that needs no key.
+  /// - Throws: `.unauthorized`. A key that may not go on is a permit that says so, since it has a name.
+  private func authorize(
+    _ head: RequestHead, _ destination: Result<RouteTable.Destination, APIError>, _ arrival: Arrival
+  ) throws(APIError) -> KeyPermit? {
+    guard let keys = configuration.keys, arrival.listener != .admin else { return nil }
+    if case .success(.route(let route, _)) = destination, route.needsNoKey { return nil }
+    let values = head.fields.all(.authorization)
+    return try keys.admit(authorization: values.count == 1 ? values[0] : values.isEmpty ? nil : "")
+  }
+
+  private func reject(_ request: AdmittedRequest, _ head: RequestHead, _ error: APIError) -> Verdict {
+    .reject(refuse(Problem(error), request, head))
+  }
+
+  private func bodyBytesLimit(of head: RequestHead, to destination: RouteTable.Destination) throws(APIError) -> Int {
+    guard case .route(let route, _) = destination else { return Self.ignoredBodyBytes }
+    switch route.content {
+    case .none: return Self.ignoredBodyBytes
+    case .optional: return Self.shortBodyBytes
+    case .json: try admitContent(of: head, onlyJSON: true)
+    case .tensors: try admitContent(of: head, onlyJSON: false)
+    }
+    return configuration.bodyBytesLimit
   }
 
   /// A body that no route reads may still come along with a GET; this much of it is passed over.
@@ -204,22 +239,19 @@ package final class InferenceAPI: Sendable {
     try inference.admit(bodyBytes: declared)
   }
 
-  private func makeCall(
-    _ request: APIRequest, route: RouteLabel, parameters: [String] = [], _ reply: ReplySink
-  ) -> Call {
-    Call(
-      id: ids.make(), request: request, route: route, parameters: parameters, sink: reply, inFlight: metrics.inFlight,
-      record: record)
+  private func makeCall(_ request: APIRequest, _ parameters: [String], _ reply: ReplySink) -> Call {
+    Call(request, parameters: parameters, sink: reply, inFlight: metrics.inFlight, record: record)
   }
 
-  private func refuse(_ problem: Problem, _ head: RequestHead?, route: Route?) -> Response {
-    let id = ids.make()
-    let response = problem.response(instance: id, form: ErrorForm(path: head?.path))
+  private func refuse(_ problem: Problem, _ request: AdmittedRequest, _ head: RequestHead?) -> Response {
+    request.permit?.end()
+    let response = problem.response(to: request, form: ErrorForm(path: head?.path))
+    var timing = RequestTiming()
+    timing.total = MonotonicClock.now() - min(request.arrival.receivedAt, MonotonicClock.now())
     record(
       RequestOutcome(
-        id: id, routeLabel: route?.label ?? .none, method: head?.method, ending: .problem(problem.type), layer: nil,
-        rows: 0,
-        timing: RequestTiming(), requestBytes: 0, responseBytes: response.body.count))
+        request, .problem(problem.type), layer: nil, rows: 0, timing: timing, requestBytes: 0,
+        responseBytes: response.body.count))
     return response
   }
 }

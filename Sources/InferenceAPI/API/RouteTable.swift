@@ -17,22 +17,50 @@ struct Route: Sendable {
     var isRequired: Bool { self == .json || self == .tensors }
   }
 
+  /// Who asks for the route, which decides at which listener it is answered, and whether it takes a key.
+  enum Audience: Sendable {
+    /// Orchestrators and load balancers: at every listener, without a key.
+    case probes
+    /// Prometheus: without a key, at the admin listener if there is one.
+    case scrapers
+    /// At the admin listener if there is one.
+    case operators
+    /// At every listener but the admin one.
+    case clients
+  }
+
   let method: Method
   let path: PathPattern
   let content: Content
+  let audience: Audience
   /// What the route is counted under.
   fileprivate(set) var label = RouteLabel.none
   /// Answers the call, now or later. Runs on an I/O queue and does not block it.
   let answer: @Sendable (InferenceAPI, Call) -> Void
 
   init(
-    _ method: Method, _ path: String, content: Content = .none,
+    _ method: Method, _ path: String, content: Content = .none, for audience: Audience = .clients,
     _ answer: @escaping @Sendable (InferenceAPI, Call) -> Void
   ) {
     self.method = method
     self.path = PathPattern(path)
     self.content = content
+    self.audience = audience
     self.answer = answer
+  }
+
+  var needsNoKey: Bool {
+    switch audience {
+    case .probes, .scrapers: true
+    case .operators, .clients: false
+    }
+  }
+
+  fileprivate func isAnswered(at listener: Arrival.Listener) -> Bool {
+    switch (listener, audience) {
+    case (.only, _), (_, .probes), (.main, .clients), (.admin, .scrapers), (.admin, .operators): true
+    case (.main, .scrapers), (.main, .operators), (.admin, .clients): false
+    }
   }
 }
 
@@ -67,9 +95,9 @@ struct RouteTable: Sendable {
     Route(.post, "/v1/glu", content: .json) { $0.computeGate($1) },
     Route(.get, "/v1/models") { $0.listModels($1) },
     Route(.get, "/v1/models/{model}") { $0.describeModel($1) },
-    Route(.get, "/livez") { $0.answerLive($1) },
-    Route(.get, "/readyz") { $0.answerReady($1) },
-    Route(.get, "/metrics") { $0.answerMetrics($1) },
+    Route(.get, "/livez", for: .probes) { $0.answerLive($1) },
+    Route(.get, "/readyz", for: .probes) { $0.answerReady($1) },
+    Route(.get, "/metrics", for: .scrapers) { $0.answerMetrics($1) },
     Route(.get, "/openapi.yaml") { $0.answerOpenAPI($1) },
   ]
 
@@ -84,15 +112,21 @@ struct RouteTable: Sendable {
   ///   - path: as it was sent, without its query, which no route reads; `*` leads to the whole server's OPTIONS
   ///     (RFC 9110, section 9.3.7).
   /// - Throws: `.unknownRoute`, or `.methodNotAllowed` for every other method, defined by HTTP or not.
-  func destination(_ method: Method, path: String) throws(APIError) -> Destination {
-    if method == .options, path == "*" { return .options(allow: allowed(routes)) }
+  func destination(
+    _ method: Method, path: String, at listener: Arrival.Listener = .only
+  ) throws(APIError) -> Destination {
+    if method == .options, path == "*" {
+      return .options(allow: allowed(routes.filter { $0.isAnswered(at: listener) }))
+    }
     let wanted: Method = method == .head ? .get : method
-    if let place = literal[path]?.first(where: { routes[$0].method == wanted }) {
+    if let place = literal[path]?.first(where: { routes[$0].method == wanted }),
+      routes[place].isAnswered(at: listener)
+    {
       return .route(routes[place], parameters: [])
     }
     let path = RequestPath(path)
     var others: [Route] = []
-    for route in routes {
+    for route in routes where route.isAnswered(at: listener) {
       guard case .matches(let parameters) = route.path.match(path) else { continue }
       if route.method == wanted { return .route(route, parameters: parameters) }
       others.append(route)

@@ -10,9 +10,7 @@ package struct RequestOutcome: Sendable {
     case clientGone
   }
 
-  package let id: RequestID
-  package let routeLabel: RouteLabel
-  package let method: Method?
+  private let request: AdmittedRequest
   package let ending: Ending
   /// The layer that was asked for, once it was found; nil for weights given in the request.
   package let layer: LayerLabel?
@@ -21,6 +19,40 @@ package struct RequestOutcome: Sendable {
   package let timing: RequestTiming
   package let requestBytes: Int
   package let responseBytes: Int
+
+  init(
+    _ request: AdmittedRequest, _ ending: Ending, layer: LayerLabel?, rows: Int, timing: RequestTiming,
+    requestBytes: Int, responseBytes: Int
+  ) {
+    self.request = request
+    self.ending = ending
+    self.layer = layer
+    self.rows = rows
+    self.timing = timing
+    self.requestBytes = requestBytes
+    self.responseBytes = responseBytes
+  }
+
+  /// Unique, whatever clients call their requests.
+  package var id: RequestID { request.id }
+
+  /// What the reply calls the request: the client's own id, or ours.
+  package var name: String { request.clientID ?? request.id.description }
+
+  /// Where the client has sent a `traceparent`.
+  package var trace: TraceContext? { request.trace }
+
+  package var method: Method? { request.method }
+
+  package var routeLabel: RouteLabel { request.route }
+
+  /// Who asked: an address.
+  package var client: (any CustomStringConvertible & Sendable)? { request.arrival.client }
+
+  /// The name of the key that let the request in, or would have.
+  package var keyName: String? { request.permit?.key.name }
+
+  var key: Key? { request.permit?.key }
 
   /// The route's pattern, `/v1/models/{model}`; nil where the request led to no route.
   package var route: String? { routeLabel.pattern }

@@ -9,6 +9,7 @@ struct ScrapedMetrics: Sendable {
   let isReady: @Sendable () -> Bool
   /// Multiply–adds per second that a worker could do at most; nil until it was measured.
   let peak: @Sendable () -> Double?
+  let keys: @Sendable () -> [Key]
 
   func declare(in registry: inout Registry) {
     registry.gauge("sluice_ready", help: "Whether /readyz says ready: 1, or 0 while loading and while stopping.") {
@@ -37,6 +38,17 @@ struct ScrapedMetrics: Sendable {
         """
     ) {
       peak().map { [Reading(value: $0)] } ?? []
+    }
+    registry.counters(
+      "sluice_key_requests_total",
+      help: "Requests under each key: let in (ok), or refused for coming too fast or for too many at a time."
+    ) {
+      keys().flatMap { key in
+        let counts = key.counts
+        return [
+          ("ok", counts.admitted), ("rate-limited", counts.rateLimited), ("concurrency", counts.concurrencyLimited),
+        ].map { Reading(("key", key.name), ("outcome", $0.0), value: Double($0.1)) }
+      }
     }
     declareLayers(in: &registry)
   }

@@ -55,6 +55,7 @@ struct ServiceMetrics: Sendable {
     requests[outcome.routeLabel, OutcomeLabel(outcome.ending)].add()
     if let rejection = RejectionLabel(outcome.ending) { rejections[rejection].add() }
     if let layer = outcome.layer { layer.meter.record(outcome, multiplyAddsOfRow: layer.multiplyAddsOfRow) }
+    outcome.key?.count(outcome.ending)
     let timing = outcome.timing
     durations[outcome.routeLabel].observe(timing.total)
     phases[.read].observe(timing.read)

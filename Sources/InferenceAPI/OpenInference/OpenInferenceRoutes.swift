@@ -9,8 +9,8 @@ extension RouteTable {
     [
       Route(.get, "/v2") { $0.describeServer($1) },
       Route(.get, "/v2/") { $0.describeServer($1) },
-      Route(.get, "/v2/health/live") { $0.answerServerLive($1) },
-      Route(.get, "/v2/health/ready") { $0.answerServerReady($1) },
+      Route(.get, "/v2/health/live", for: .probes) { $0.answerServerLive($1) },
+      Route(.get, "/v2/health/ready", for: .probes) { $0.answerServerReady($1) },
       Route(.get, "/v2/models/stats") { $0.listStatistics($1) },
       Route(.post, "/v2/repository/index", content: .optional) { $0.listRepository($1) },
       Route(.post, "/v2/repository/models/{model}/load", content: .optional) { $0.loadModel($1) },

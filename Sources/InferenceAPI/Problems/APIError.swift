@@ -6,6 +6,12 @@ internal import TensorCoding
 /// Every reason for which the API answers a request with something else than what it asked for. `ProblemMapping.swift`
 /// says which status each becomes.
 enum APIError: Error {
+  // Who asks.
+  /// No key, or one that is not let in.
+  case unauthorized(isPresented: Bool)
+  case rateLimited(retryAfterSeconds: Int)
+  case concurrencyLimited(limit: Int)
+
   // The request line and the fields.
   case unknownRoute
   case methodNotAllowed(Method, allow: [Method])

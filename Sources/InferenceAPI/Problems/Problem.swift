@@ -20,25 +20,26 @@ struct Problem: Sendable {
   /// Fields that the status requires or allows beside the content: `Allow`, `Retry-After`, `Accept`.
   var fields: [(FieldName, String)] = []
 
-  /// The problem as the response to the request `instance`, whose log line bears the same id.
-  func response(instance: RequestID, form: ErrorForm) -> Response {
+  /// The problem as the response to a request, whose log line bears the same id.
+  func response(to request: AdmittedRequest, form: ErrorForm) -> Response {
     var response =
       switch form {
-      case .problemDetails: details(instance)
+      case .problemDetails: details(request.instance)
       case .openInference: openInferenceError
       }
     for (name, value) in fields { response.fields.append(name, value) }
+    request.sign(&response)
     return response
   }
 
-  private func details(_ instance: RequestID) -> Response {
+  private func details(_ instance: String) -> Response {
     var writer = JSONWriter(reserving: 384)
     writer.object { writer in
       writer.string(type.uri, as: "type")
       writer.string(type.title, as: "title")
       writer.integer(type.status.code, as: "status")
       if let detail { writer.string(detail, as: "detail") }
-      writer.string("urn:uuid:" + instance.description, as: "instance")
+      writer.string(instance, as: "instance")
       switch location {
       case .offset(let offset): writer.integer(offset, as: "offset")
       case .pointer(let pointer): writer.string(pointer, as: "pointer")

@@ -9,6 +9,22 @@ internal import TensorCoding
 extension Problem {
   init(_ error: APIError) {
     switch error {
+    case .unauthorized(let isPresented):
+      // RFC 6750, section 3: the error is named where there was something wrong with what was presented.
+      self.init(
+        type: .unauthorized,
+        detail: isPresented ? "The key is none that is let in." : "Expected a key: Authorization: Bearer …",
+        fields: [
+          (.wwwAuthenticate, isPresented ? #"Bearer realm="sluice", error="invalid_token""# : #"Bearer realm="sluice""#)
+        ])
+    case .rateLimited(let seconds):
+      self.init(
+        type: .rateLimited, detail: "The key's next request may come in \(seconds) s.",
+        fields: [(.retryAfter, String(seconds))])
+    case .concurrencyLimited(let limit):
+      self.init(
+        type: .concurrencyLimited, detail: "The key may have \(limit) requests under way.", fields: [(.retryAfter, "1")]
+      )
     case .unknownRoute:
       self.init(type: .unknownRoute, detail: "The API's paths stand in /openapi.yaml.")
     case .methodNotAllowed(let method, let allow):

@@ -7,6 +7,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
   case malformedRequest = "malformed-request"
   case missingBody = "missing-body"
   case malformedJSON = "malformed-json"
+  case unauthorized = "unauthorized"
   case unknownRoute = "unknown-route"
   case unknownModel = "unknown-model"
   case unknownLayer = "unknown-layer"
@@ -27,6 +28,8 @@ package enum ProblemType: String, Sendable, CaseIterable {
   case shapeMismatch = "shape-mismatch"
   case nonFiniteInput = "non-finite-input"
   case nonFiniteOutput = "non-finite-output"
+  case rateLimited = "rate-limited"
+  case concurrencyLimited = "concurrency-limited"
   case fieldsTooLarge = "fields-too-large"
   case internalError = "internal-error"
   case notImplemented = "not-implemented"
@@ -43,7 +46,9 @@ package enum ProblemType: String, Sendable, CaseIterable {
   /// Whether the request might have been served at another time: it is turned away for the server's condition.
   var isRejection: Bool {
     switch self {
-    case .notReady, .overloaded, .draining, .tooManyConnections, .deadlineExceeded: true
+    case .unauthorized, .rateLimited, .concurrencyLimited, .notReady, .overloaded, .draining, .tooManyConnections,
+      .deadlineExceeded:
+      true
     case .malformedRequest, .missingBody, .malformedJSON, .unknownRoute, .unknownModel, .unknownLayer,
       .modelControlOff, .modelSuperseded, .modelUnservable, .methodNotAllowed, .requestTimeout, .contentTooLarge,
       .uriTooLong, .unsupportedMediaType, .expectationFailed,
@@ -56,6 +61,8 @@ package enum ProblemType: String, Sendable, CaseIterable {
   package var status: Status {
     switch self {
     case .malformedRequest, .missingBody, .malformedJSON: .badRequest
+    case .unauthorized: .unauthorized
+    case .rateLimited, .concurrencyLimited: .tooManyRequests
     case .unknownRoute, .unknownModel, .unknownLayer: .notFound
     case .modelControlOff: .forbidden
     case .modelSuperseded: .conflict
@@ -83,6 +90,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
     case .malformedRequest: "The request is not well-formed HTTP"
     case .missingBody: "The request has no body"
     case .malformedJSON: "The body is not JSON"
+    case .unauthorized: "The request needs a key"
     case .unknownRoute: "There is nothing at this path"
     case .unknownModel: "No such model is loaded"
     case .unknownLayer: "The model has no such layer"
@@ -103,6 +111,8 @@ package enum ProblemType: String, Sendable, CaseIterable {
     case .shapeMismatch: "A tensor has the wrong shape"
     case .nonFiniteInput: "An input number is beyond float32"
     case .nonFiniteOutput: "The result is not finite"
+    case .rateLimited: "The key's requests come too fast"
+    case .concurrencyLimited: "The key has too many requests under way"
     case .fieldsTooLarge: "The header fields are too large"
     case .internalError: "The server failed"
     case .notImplemented: "The server does not implement this"

@@ -16,7 +16,7 @@ struct Sluice: ParsableCommand {
       resource of the system, 128 + n ended by the second signal n.
       """,
     version: "sluice \(Version.text)",
-    subcommands: [Serve.self, Inspect.self, Bench.self, Probe.self])
+    subcommands: [Serve.self, Inspect.self, Bench.self, Probe.self, KeyCommand.self])
 
   static func main() {
     let started = MonotonicClock.now()

@@ -14,6 +14,7 @@ enum StartError: Error {
   case store(ModelStoreError)
   case tls(TLSConfigurationError)
   case listen(ListenError)
+  case keys(KeyFileError)
   /// Of `inspect`, which gives no names.
   case inspection(CheckpointError)
   /// Of `bench`: what there is no memory for.
@@ -24,8 +25,8 @@ enum StartError: Error {
     case .variable, .usage, .kernels: Self.wrongUsage
     case .models(let error), .inspection(let error): error.exitCode
     case .store(let error): error.exitCode
-    case .tls(.unreadable): Self.unreadableInput
-    case .tls: Self.refusedData
+    case .tls(.unreadable), .keys(.unreadable): Self.unreadableInput
+    case .tls, .keys: Self.refusedData
     case .listen(.resources), .benchmark: Self.systemError
     case .listen: Self.unavailable
     }
@@ -50,6 +51,7 @@ extension StartError: CustomStringConvertible {
     case .store(let error): "\(error)"
     case .tls(let error): "\(error)"
     case .listen(let error): "\(error)"
+    case .keys(let error): "--api-keys \(error)"
     case .inspection(let error): "\(error)"
     case .benchmark(let text): text
     }

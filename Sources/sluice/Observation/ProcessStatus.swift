@@ -14,7 +14,9 @@ struct ProcessStatus {
 
   /// nil where /proc is not mounted, or is not what it is known to be.
   static func read() -> ProcessStatus? {
-    guard let stat = text(of: "/proc/self/stat"), let system = text(of: "/proc/stat") else { return nil }
+    guard let stat = try? TextFile.read("/proc/self/stat"), let system = try? TextFile.read("/proc/stat") else {
+      return nil
+    }
     return ProcessStatus(
       stat: stat, systemStat: system, openDescriptors: entries(of: "/proc/self/fd"), descriptorsLimit: softLimit(),
       ticksPerSecond: Double(sysconf(Int32(_SC_CLK_TCK))), pageBytes: Int(sysconf(Int32(_SC_PAGESIZE))))
@@ -41,18 +43,6 @@ struct ProcessStatus {
     residentBytes = pages * pageBytes
     self.openDescriptors = openDescriptors
     self.descriptorsLimit = descriptorsLimit
-  }
-
-  private static func text(of path: String) -> String? {
-    guard let file = fopen(path, "r") else { return nil }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while true {
-      let count = fread(&buffer, 1, buffer.count, file)
-      if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-      bytes += buffer[..<count]
-    }
   }
 
   /// Entries of a folder but itself, its parent and the descriptor that reads it.

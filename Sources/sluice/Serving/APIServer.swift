@@ -1,3 +1,4 @@
+import Batching
 import HTTP1
 import HTTPServer
 import InferenceAPI
@@ -5,21 +6,31 @@ import InferenceAPI
 // Where the API meets the sockets: neither knows the other, and this is the whole of what stands between them.
 
 extension RequestHandler {
-  init(_ api: InferenceAPI) {
+  /// - Parameter listener: the door at which the requests come in.
+  init(_ api: InferenceAPI, at listener: Arrival.Listener) {
     self.init(
-      admit: { head, _ in
-        switch api.admit(head) {
-        case .accept(let bodyBytesLimit): .accept(bodyBytesLimit: bodyBytesLimit)
+      admit: { head, connection, receivedAt in
+        switch api.admit(head, from: Arrival(listener: listener, client: connection.peer, receivedAt: receivedAt)) {
+        case .accept(let bodyBytesLimit, let admitted): .accept(bodyBytesLimit: bodyBytesLimit, admitted)
         case .reject(let response): .reject(response)
         }
       },
       handle: { request, exchange in
+        guard let admitted = request.context as? AdmittedRequest else {
+          preconditionFailure("what was admitted comes back")
+        }
         api.handle(
           APIRequest(
-            head: request.head, body: request.body, receivedAt: request.receivedAt, completedAt: request.completedAt),
+            head: request.head, body: request.body, receivedAt: request.receivedAt, completedAt: request.completedAt,
+            admitted: admitted),
           reply: ReplySink(exchange))
       },
-      failure: { api.answer(TransportFailure($0), to: $1) })
+      failure: { failure, request in
+        api.answer(
+          TransportFailure(failure), to: request.head, request.context as? AdmittedRequest,
+          from: Arrival(
+            listener: listener, client: request.peer, receivedAt: request.receivedAt ?? MonotonicClock.now()))
+      })
   }
 }
 

@@ -20,6 +20,7 @@ struct Serve: ParsableCommand {
   @OptionGroup(title: "Models") var models: ModelOptions
   @OptionGroup(title: "Listening") var listening: ListenOptions
   @OptionGroup(title: "TLS") var tls: TLSOptions
+  @OptionGroup(title: "Access") var access: AccessOptions
   @OptionGroup(title: "Computing") var engine: EngineOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup(title: "Times (250ms, 10s, 2m; a bare number is seconds)") var timeouts: TimeoutOptions
@@ -42,30 +43,35 @@ struct Serve: ParsableCommand {
     for name in unknownVariables { logger.warning("unknown variable", metadata: ["name": "\(name)"]) }
 
     let certificates = try Certificates(tls.configuration(), logger)
-    let configuration = try engine.configuration(limits)
+    var configuration = try engine.configuration(limits)
+    let keys = try KeyReader(access.apiKeys, logger)
+    configuration.keys = keys?.ring
     let modelLog = ModelLog(logger, sink)
     let store = try openModels(configuration, modelLog)
     let traffic = Traffic()
     let api = InferenceAPI(
       configuration: configuration, store: store, registry: registry(configuration, traffic), record: recorder(sink))
     let server = try listen(api, certificates, traffic)
-    let signals = StopSignals(stopping: server, api, after: timeouts.drainDelay.duration, sink, logger)
+    let admin = try listenForOperators(api)
+    let signals = StopSignals(stopping: server, admin, api, after: timeouts.drainDelay.duration, sink, logger)
     let hangUps = HangUps {
       certificates?.reload(server)
+      keys?.reload()
       store.reloadAll()
     }
     server.start()
+    admin?.start()
     api.setPeak(multiplyAddsPerSecond: MachinePeak.measured(configuration.kernels))
 
     try pack(store)
-    report(ready: store.listing, server, configuration, started: started, sink)
+    report(ready: store.listing, server, admin, configuration, started: started, sink)
     modelLog.started()
     withExtendedLifetime((signals, hangUps)) { dispatchMain() }
   }
 
   private func recorder(_ sink: LogSink) -> @Sendable (RequestOutcome) -> Void {
     guard logging.accessLog, logging.logLevel.level <= .info else { return { _ in } }
-    let log = AccessLog(sink: sink)
+    let log = AccessLog(sink: sink, logging.accessLogSelection)
     return { log.record($0) }
   }
 
@@ -89,7 +95,23 @@ struct Serve: ParsableCommand {
     configuration.traffic = traffic
     limits.apply(to: &configuration)
     do {
-      return try HTTPServer(configuration: configuration, handler: RequestHandler(api))
+      let door = access.adminAddress == nil ? Arrival.Listener.only : .main
+      return try HTTPServer(configuration: configuration, handler: RequestHandler(api, at: door))
+    } catch {
+      throw .listen(error)
+    }
+  }
+
+  /// nil where the main listeners answer operators too.
+  private func listenForOperators(_ api: InferenceAPI) throws(StartError) -> HTTPServer? {
+    guard let listener = access.adminAddress else { return nil }
+    var configuration = ServerConfiguration(addresses: [listener.address])
+    configuration.timeouts = timeouts.timeouts
+    // Some scrapers and people; what they send is short.
+    configuration.capacity.connections = 256
+    configuration.capacity.bodyBytes = 1 << 20
+    do {
+      return try HTTPServer(configuration: configuration, handler: RequestHandler(api, at: .admin))
     } catch {
       throw .listen(error)
     }
@@ -120,7 +142,8 @@ struct Serve: ParsableCommand {
 
   /// The start line.
   private func report(
-    ready catalog: ModelCatalog, _ server: HTTPServer, _ configuration: APIConfiguration, started: UInt64,
+    ready catalog: ModelCatalog, _ server: HTTPServer, _ admin: HTTPServer?, _ configuration: APIConfiguration,
+    started: UInt64,
     _ sink: LogSink
   ) {
     let models = catalog.models.map { model in
@@ -133,6 +156,7 @@ struct Serve: ParsableCommand {
     let milliseconds = Int((MonotonicClock.now() - started) / 1_000_000)
     sink.write(.info, "ready") { line in
       line.field("addresses", .list(server.boundAddresses.map { .string("\($0)") }))
+      if let admin { line.field("admin", .list(admin.boundAddresses.map { .string("\($0)") })) }
       line.field("models", .list(models))
       line.field("resident_bytes", catalog.residentBytes)
       line.field("kernels", configuration.kernels.name)

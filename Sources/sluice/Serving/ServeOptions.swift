@@ -77,6 +77,48 @@ struct ListenOptions: ParsableArguments {
   }
 }
 
+struct AccessOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Let in only requests with a key of this file (Authorization: Bearer …). Read again on SIGHUP.",
+      discussion: "Health and /metrics need no key; `sluice key` makes the lines.", valueName: "path"))
+  var apiKeys: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A listener of its own for operators: HOST:PORT or unix:PATH, in clear and without keys.",
+      discussion: """
+        It answers health, /metrics and the control of models; the other listeners answer 404 for the last two then.
+        """,
+      valueName: "address"))
+  var adminAddress: ListenerArgument?
+}
+
+/// `HOST:PORT`, `[::1]:PORT` or `unix:PATH`.
+struct ListenerArgument: ExpressibleByArgument {
+  let address: ListenAddress
+
+  init?(argument: String) {
+    if argument.hasPrefix("unix:") {
+      let path = String(argument.dropFirst("unix:".count))
+      guard !path.isEmpty else { return nil }
+      address = .unix(path: path)
+      return
+    }
+    guard let colon = argument.lastIndex(of: ":"), let port = UInt16(argument[argument.index(after: colon)...]) else {
+      return nil
+    }
+    var host = argument[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = host.dropFirst().dropLast()
+    } else if host.contains(":") {
+      return nil
+    }
+    guard !host.isEmpty else { return nil }
+    address = .tcp(host: String(host), port: port)
+  }
+}
+
 struct TLSOptions: ParsableArguments {
   @Option(help: .path("Certificate chain in PEM, the server's own first: speak HTTPS. Read again on SIGHUP."))
   var tlsCert: String?
@@ -138,7 +180,7 @@ struct EngineOptions: ParsableArguments {
     let cores = CPUQuota.threads()
     var configuration = APIConfiguration(workers: workers?.value ?? cores, batching: batching, kernels: chosen)
     configuration.team = Team(threads: cores)
-    configuration.bodyBytesLimit = limits.maxBodyBytes.bytes
+    limits.apply(to: &configuration)
     configuration.version = Version.text
     let aside = DispatchQueue(label: "sluice.aside")
     configuration.aside = { aside.async(execute: $0) }
@@ -149,12 +191,28 @@ struct EngineOptions: ParsableArguments {
 struct LimitOptions: ParsableArguments {
   private static let lengths = Limits()
   private static let capacity = ServerConfiguration.Capacity()
+  private static let computing = APIConfiguration(
+    workers: 1, batching: BatchLimits(maxBatchRows: 1, maxQueueRows: 1), kernels: .best())
 
   @Option(help: .octets("Octets of a request's body."))
   var maxBodyBytes = ByteCount(lengths.contentBytes)
 
   @Option(help: .octets("Octets of all bodies that are on their way; a request beyond it is answered 503."))
   var maxBodiesBytes = ByteCount(capacity.bodyBytes)
+
+  @Option(help: .number("Elements of all weights that come with one request."))
+  var maxWeightsElements = Count(computing.weightsElementsLimit)
+
+  @Option(help: .number("Elements of the output and the activations of one reply."))
+  var maxResultElements = Count(computing.resultElementsLimit)
+
+  @Option(help: .number("Multiply–adds of one request."))
+  var maxMultiplyAdds = Count(computing.multiplyAddsLimit)
+
+  @Option(
+    help: .octets(
+      "Octets of large bodies and replies that may wait for a worker to decode and print them; more are answered 503."))
+  var maxJobBytes = ByteCount(computing.jobBytesLimit)
 
   @Option(help: .octets("Octets of a request's method."))
   var maxMethodBytes = ByteCount(lengths.methodBytes)
@@ -205,6 +263,14 @@ struct LimitOptions: ParsableArguments {
       chunkExtensionBytes: maxChunkExtensionBytes.bytes, trailerBytes: maxTrailerBytes.bytes,
       contentBytes: maxBodyBytes.bytes, discardedContentBytes: maxDiscardedBytes.bytes,
       pipelinedRequests: maxPipelinedRequests.value)
+  }
+
+  func apply(to configuration: inout APIConfiguration) {
+    configuration.bodyBytesLimit = maxBodyBytes.bytes
+    configuration.weightsElementsLimit = maxWeightsElements.value
+    configuration.resultElementsLimit = maxResultElements.value
+    configuration.multiplyAddsLimit = maxMultiplyAdds.value
+    configuration.jobBytesLimit = maxJobBytes.bytes
   }
 
   func apply(to configuration: inout ServerConfiguration) {
@@ -274,6 +340,21 @@ struct LogOptions: ParsableArguments {
 
   @Flag(inversion: .prefixedNo, help: "One line for each request.")
   var accessLog = true
+
+  @Option(
+    help: .number(
+      "One line for so many requests only. (default: 1, or none but slow ones with --access-log-slow)"))
+  var accessLogSample: Count?
+
+  @Option(
+    help: .time(
+      "A line for each request that took so long. Requests answered with a problem always have a line."))
+  var accessLogSlow: TimeSpan?
+
+  var accessLogSelection: AccessLog.Selection {
+    AccessLog.Selection(
+      oneOf: accessLogSample?.value ?? (accessLogSlow == nil ? 1 : nil), slow: accessLogSlow?.duration)
+  }
 
   func makeSink() -> LogSink {
     LogSink(format: logFormat ?? (StandardError.isTerminal ? .text : .json))

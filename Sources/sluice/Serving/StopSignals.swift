@@ -36,7 +36,8 @@ final class StopSignals {
   ///
   /// - Parameter delay: for load balancers to see that the server is not ready.
   convenience init(
-    stopping server: HTTPServer, _ api: InferenceAPI, after delay: Duration, _ sink: LogSink, _ logger: Logger
+    stopping server: HTTPServer, _ admin: HTTPServer?, _ api: InferenceAPI, after delay: Duration, _ sink: LogSink,
+    _ logger: Logger
   ) {
     let queue = DispatchQueue(label: "sluice.signals")
     self.init(
@@ -47,6 +48,8 @@ final class StopSignals {
         queue.asyncAfter(deadline: .now() + delay.dispatchInterval) {
           server.shutdown {
             api.drain {
+              // To the end somebody may ask how far it has come.
+              admin?.shutdown {}
               logger.info("stopped")
               sink.flush()
               exit(0)
