@@ -1,6 +1,7 @@
 # The one door: `make` lists what is behind it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test scan check fmt lint boundaries bench bench-engine bench-peers fuzz tsan asan image deploy-check clean
+.PHONY: help run build test scan check fmt lint boundaries docs bench bench-engine bench-peers fuzz tsan asan image \
+  deploy-check clean
 
 SWIFT ?= swift
 SOURCES := Package.swift Sources Tests Benchmarks Fuzz
@@ -33,6 +34,11 @@ fmt: ## Format in place.
 
 boundaries: ## Which room may import what.
 	scripts/boundaries
+
+docs: ## docs/configuration.md and docs/metrics.md, from what the program says of itself.
+	$(SWIFT) build --product sluice
+	scripts/configuration .build/debug/sluice
+	scripts/metrics .build/debug/sluice
 
 bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	$(SWIFT) build -c release

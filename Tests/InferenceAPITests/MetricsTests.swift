@@ -171,7 +171,10 @@ import Testing
     let api = InferenceAPI(configuration: configuration, store: store, registry: registry) { _ in }
     let exchange = TestExchange()
     let (head, _) = Harness.parse(Array("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
-    guard case .accept(_, let admitted) = api.admit(head) else { return Issue.record("a scrape is admitted") }
+    guard case .accept(_, let admitted) = api.admit(head) else {
+      Issue.record("a scrape is admitted")
+      return
+    }
     api.handle(
       APIRequest(head: head, body: [], receivedAt: 0, completedAt: 0, admitted: admitted), reply: exchange.sink)
     #expect(Answer(await exchange.response()).text.hasPrefix("# HELP process_something S.\n"))

@@ -99,7 +99,10 @@ import Testing
       Array(
         "POST /v1/ffn HTTP/1.1\r\nHost: a\r\nX-Request-Id: r7\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
           .utf8))
-    guard case .accept(_, let admitted) = harness.api.admit(head) else { return Issue.record("it is admitted") }
+    guard case .accept(_, let admitted) = harness.api.admit(head) else {
+      Issue.record("it is admitted")
+      return
+    }
     let answer = Answer(harness.api.answer(.requestTimeout, to: head, admitted))
     #expect(answer.status == 408 && answer.fields.first(.xRequestID) == "r7")
     let outcome = try #require(harness.outcomes.all.first)

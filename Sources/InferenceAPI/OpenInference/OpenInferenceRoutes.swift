@@ -12,9 +12,9 @@ extension RouteTable {
       Route(.get, "/v2/health/live", for: .probes) { $0.answerServerLive($1) },
       Route(.get, "/v2/health/ready", for: .probes) { $0.answerServerReady($1) },
       Route(.get, "/v2/models/stats") { $0.listStatistics($1) },
-      Route(.post, "/v2/repository/index", content: .optional) { $0.listRepository($1) },
-      Route(.post, "/v2/repository/models/{model}/load", content: .optional) { $0.loadModel($1) },
-      Route(.post, "/v2/repository/models/{model}/unload", content: .optional) { $0.unloadModel($1) },
+      Route(.post, "/v2/repository/index", content: .optional, for: .operators) { $0.listRepository($1) },
+      Route(.post, "/v2/repository/models/{model}/load", content: .optional, for: .operators) { $0.loadModel($1) },
+      Route(.post, "/v2/repository/models/{model}/unload", content: .optional, for: .operators) { $0.unloadModel($1) },
     ] + ofModel("") + ofModel("/versions/{version}")
 
   /// The paths of one model, the second parameter being its version.

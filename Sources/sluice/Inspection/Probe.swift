@@ -5,8 +5,8 @@ struct Probe: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Ask a server whether it is ready.",
     discussion: """
-      Exit code 0 when GET /readyz is answered 200, else 1 with a line that says why. It asks in clear: let a server with \
-      --tls-cert listen at a Unix socket as well, where nothing is secured, and ask there.
+      Exit code 0 when GET /readyz is answered 200, else 1 with a line that says why. It asks in clear: give a \
+      server with --tls-cert an --admin-address or a Unix socket, where nothing is secured, and ask there.
       """)
 
   @Option(help: .address("Address of the server."))

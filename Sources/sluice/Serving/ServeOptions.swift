@@ -147,8 +147,9 @@ struct EngineOptions: ParsableArguments {
   var workers: Count?
 
   @Option(
-    help:
-      "Instruction set of the kernels: \(Kernels.available.map(\.name).joined(separator: ", ")). (default: the first)")
+    help: ArgumentHelp(
+      "Instruction set of the kernels, such as avx2; bench and the start line name it. (default: the machine's fastest)",
+      valueName: "name"))
   var kernels: String?
 
   @Option(
