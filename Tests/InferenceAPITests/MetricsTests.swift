@@ -105,7 +105,7 @@ import Testing
   @Test func shareOfThePeakIsThatOfThePasses() async throws {
     let harness = try Harness()
     #expect(await scrape(harness).series(of: "sluice_layer_peak_share").isEmpty)
-    harness.api.setPeak(multiplyAddsPerSecond: 1e9)
+    harness.api.setPeak(.f32, multiplyAddsPerSecond: 1e9)
     _ = await harness.ffn(#"{"input":[1,2,3,4]}"#)
     let timing = try #require(harness.outcomes.all.last?.timing)
     let share = try #require(await scrape(harness)[#"sluice_layer_peak_share{model="demo",layer="swiglu"}"#])

@@ -75,7 +75,7 @@ package final class InferenceAPI: Sendable {
   private let metrics: ServiceMetrics
   private let observe: @Sendable (RequestOutcome) -> Void
   private let draining: Flag
-  private let peak: PeakRate
+  private let peaks: PeakRates
 
   /// - Parameters:
   ///   - store: answers from what it holds; until it can, the API is alive and not ready.
@@ -88,13 +88,13 @@ package final class InferenceAPI: Sendable {
     self.configuration = configuration
     self.store = store
     observe = record
-    let (inference, draining, peak) = (Inference(configuration), Flag(), PeakRate())
-    (self.inference, self.draining, self.peak) = (inference, draining, peak)
+    let (inference, draining, peaks) = (Inference(configuration), Flag(), PeakRates())
+    (self.inference, self.draining, self.peaks) = (inference, draining, peaks)
     var registry = registry
     metrics = ServiceMetrics(in: &registry)
     ScrapedMetrics(
       load: { inference.load }, models: { store.listing.models }, isReady: { store.isReady && !draining.isSet },
-      peak: { peak.multiplyAddsPerSecond }, keys: { [keys = configuration.keys] in keys?.all ?? [] }
+      peaks: peaks, keys: { [keys = configuration.keys] in keys?.all ?? [] }
     ).declare(in: &registry)
     self.registry = registry
   }
@@ -107,7 +107,9 @@ package final class InferenceAPI: Sendable {
   // MARK: Life
 
   /// Says what a pass is compared with in `sluice_layer_peak_share`.
-  package func setPeak(multiplyAddsPerSecond: Double) { peak.set(multiplyAddsPerSecond) }
+  package func setPeak(_ arithmetic: Arithmetic, multiplyAddsPerSecond: Double) {
+    peaks.set(arithmetic, multiplyAddsPerSecond: multiplyAddsPerSecond)
+  }
 
   /// Turns `/readyz` to 503, so that nobody sends more. What comes all the same is still answered.
   package func announceDraining() {

@@ -1,4 +1,5 @@
 internal import Batching
+internal import FeedForward
 internal import Metrics
 
 /// What is asked of the service when it is scraped: what it holds at the moment.
@@ -7,8 +8,7 @@ struct ScrapedMetrics: Sendable {
   /// What is loaded, and what is being loaded for the first time.
   let models: @Sendable () -> [ServedModel]
   let isReady: @Sendable () -> Bool
-  /// Multiply–adds per second that a worker could do at most; nil until it was measured.
-  let peak: @Sendable () -> Double?
+  let peaks: PeakRates
   let keys: @Sendable () -> [Key]
 
   func declare(in registry: inout Registry) {
@@ -33,11 +33,11 @@ struct ScrapedMetrics: Sendable {
     registry.gauges(
       "sluice_peak_multiply_adds_per_second",
       help: """
-        Multiply-adds per second of one thread at most, with the kernels and the arithmetic that are served, as measured \
-        at the start.
+        Multiply-adds per second of one thread at most, with the kernels that are served, in each arithmetic, as \
+        measured at the start.
         """
     ) {
-      peak().map { [Reading(value: $0)] } ?? []
+      peaks.all.map { Reading(("arithmetic", $0.arithmetic.rawValue), value: $0.multiplyAddsPerSecond) }
     }
     registry.counters(
       "sluice_key_requests_total",
@@ -73,20 +73,26 @@ struct ScrapedMetrics: Sendable {
     registry.gauges(
       "sluice_layer_peak_share",
       help: """
-        Multiply-adds per second of a layer's last passes, as a share of sluice_peak_multiply_adds_per_second; a pass \
-        that other threads help may have more than 1.
+        Multiply-adds per second of a layer's last passes, as a share of sluice_peak_multiply_adds_per_second in its \
+        arithmetic; a pass that other threads help may have more than 1.
         """
     ) {
-      guard let peak = peak(), peak > 0 else { return [] }
-      return readings { $0.multiplyAddsPerSecond.map { $0 / peak } }
+      layerReadings { layer in
+        guard let rate = layer.meter.multiplyAddsPerSecond, let arithmetic = layer.block?.arithmetic else { return nil }
+        return peaks[arithmetic].map { rate / $0 }
+      }
     }
   }
 
   private func readings<Value: Sendable>(_ value: (LayerMeter) -> Value?) -> [Reading<Value>] {
+    layerReadings { value($0.meter) }
+  }
+
+  private func layerReadings<Value: Sendable>(_ value: (ServedLayer) -> Value?) -> [Reading<Value>] {
     var readings: [Reading<Value>] = []
     for model in models() {
       for layer in model.layers where layer.meter.forward.isUsed {
-        guard let value = value(layer.meter) else { continue }
+        guard let value = value(layer) else { continue }
         readings.append(Reading(("model", model.name), ("layer", layer.name), value: value))
       }
     }

@@ -7,7 +7,10 @@ import Synchronization
 extension Registry {
   /// What was built and how it computes: constants, for joins and for whoever wonders which version runs where.
   mutating func declareBuild(kernels: String, compute: String) {
-    gauges("sluice_build_info", help: "Always 1; its labels say what runs and in which arithmetic it computes.") {
+    gauges(
+      "sluice_build_info",
+      help: "Always 1; its labels say what runs, and whether layers are computed as they are stored."
+    ) {
       [Reading(("version", Version.text), ("kernels", kernels), ("compute", compute), value: 1)]
     }
   }

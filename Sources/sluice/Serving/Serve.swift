@@ -61,7 +61,9 @@ struct Serve: ParsableCommand {
     }
     server.start()
     admin?.start()
-    api.setPeak(multiplyAddsPerSecond: MachinePeak.measured(configuration.kernels))
+    for arithmetic in engine.arithmetics {
+      api.setPeak(arithmetic, multiplyAddsPerSecond: MachinePeak.measured(configuration.kernels, arithmetic))
+    }
 
     try pack(store)
     report(ready: store.listing, server, admin, configuration, started: started, sink)
@@ -77,7 +79,7 @@ struct Serve: ParsableCommand {
 
   private func registry(_ configuration: APIConfiguration, _ traffic: Traffic) -> Registry {
     var registry = Registry()
-    registry.declareBuild(kernels: configuration.kernels.name, compute: Arithmetic.f32.rawValue)
+    registry.declareBuild(kernels: configuration.kernels.name, compute: engine.compute?.arithmetic.rawValue ?? "stored")
     registry.declareProcess()
     registry.declare(traffic)
     return registry

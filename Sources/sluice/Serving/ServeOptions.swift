@@ -169,6 +169,11 @@ struct EngineOptions: ParsableArguments {
   @Option(help: .number("Rows that may wait; more are answered 503 with Retry-After."))
   var maxQueueRows = Count(4096)
 
+  /// Every arithmetic that a layer may be computed in: the chosen one, or those that take weights as they are stored.
+  var arithmetics: [Arithmetic] {
+    compute.map { [$0.arithmetic] } ?? [.default(for: .f32), .default(for: .bf16)]
+  }
+
   func configuration(_ limits: LimitOptions) throws(StartError) -> APIConfiguration {
     let chosen: Kernels
     do {
