@@ -50,8 +50,19 @@ struct RequestPath {
   let segments: [String?]
 
   init(_ path: String) {
-    let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    segments = parts[0].isEmpty ? parts.dropFirst().map(Self.percentDecoded) : []
+    let octets = path.utf8
+    var segments: [String?] = []
+    if octets.first == UInt8(ascii: "/") {
+      segments.reserveCapacity(8)
+      var start = octets.index(after: octets.startIndex)
+      while true {
+        let end = octets[start...].firstIndex(of: UInt8(ascii: "/")) ?? octets.endIndex
+        segments.append(Self.percentDecoded(octets[start..<end]))
+        if end == octets.endIndex { break }
+        start = octets.index(after: end)
+      }
+    }
+    self.segments = segments
   }
 
   /// RFC 3986, section 2.1; nil where a triplet is broken or the octets are not UTF-8.

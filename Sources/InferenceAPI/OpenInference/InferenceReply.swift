@@ -23,14 +23,15 @@ struct InferenceReply: ResultReply {
   init(request: InferenceRequest, served: ServedName, result: ForwardResult) {
     self.served = served
     id = request.id
-    outputs = request.outputs.map { output in
+    outputs = request.outputs.compactMap { output in
       let tensor =
         switch output.name {
         case .output: result.output
-        case .activation(let activation): result.activations.first { $0.name == activation }?.tensor ?? result.output
+        case .activation(let activation): result.activations.first { $0.name == activation }?.tensor
         }
-      return Output(
-        name: output.name, tensor: tensor, datatype: output.datatype, isBinary: request.isBinary(output))
+      return tensor.map {
+        Output(name: output.name, tensor: $0, datatype: output.datatype, isBinary: request.isBinary(output))
+      }
     }
   }
 
