@@ -1,6 +1,6 @@
 # The one door: `make` lists what is behind it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test scan check fmt lint boundaries docs bench bench-engine bench-peers fuzz tsan asan image \
+.PHONY: help run build test scan check fmt lint boundaries docs check-openapi bench bench-engine bench-peers fuzz tsan asan image \
   deploy-check clean
 
 SWIFT ?= swift
@@ -40,12 +40,17 @@ docs: ## docs/configuration.md and docs/metrics.md, from what the program says o
 	scripts/configuration .build/debug/sluice
 	scripts/metrics .build/debug/sluice
 
+check-openapi: ## Everything that openapi.yaml describes, asked of a running server by schemathesis (3 minutes).
+	$(SWIFT) build --product sluice
+	scripts/check-openapi
+
 bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	$(SWIFT) build -c release
 	.build/release/sluice-benchmarks codec
 	.build/release/sluice bench
 	.build/release/sluice-benchmarks mixture
 	.build/release/sluice-benchmarks http1
+	.build/release/sluice-benchmarks outcomes
 	scripts/bench-http
 	scripts/bench-requests
 

@@ -48,7 +48,7 @@ let package = Package(
     .executableTarget(
       name: "sluice-benchmarks",
       dependencies: [
-        "TensorCoding", "FeedForward", "HTTPServer", "HTTP1",
+        "InferenceAPI", "Batching", "Metrics", "TensorCoding", "FeedForward", "HTTPServer", "HTTP1",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks",

@@ -1,10 +1,10 @@
-internal import Metrics
+package import Metrics
 
 /// What is counted of requests. Everything comes from their ``RequestOutcome``, so that metrics, access log and the
 /// clients' timing tell of the same requests.
 ///
 /// Recording takes some twenty additions without a lock, and one short lock of the layer's.
-struct ServiceMetrics: Sendable {
+package struct ServiceMetrics: Sendable {
   private let requests: Family<Counter, RouteLabel, OutcomeLabel>
   private let durations: Family<Histogram, RouteLabel>
   private let phases: Family<Histogram, PhaseLabel>
@@ -15,7 +15,7 @@ struct ServiceMetrics: Sendable {
   /// Requests that were handed over and are not let go of.
   let inFlight: Gauge
 
-  init(in registry: inout Registry) {
+  package init(in registry: inout Registry) {
     requests = registry.counter(
       "sluice_http_requests_total",
       help: """
@@ -51,7 +51,7 @@ struct ServiceMetrics: Sendable {
         "sluice_requests_in_flight", help: "Requests that have arrived whole and are being worked on.")[]
   }
 
-  func record(_ outcome: RequestOutcome) {
+  package func record(_ outcome: RequestOutcome) {
     requests[outcome.routeLabel, OutcomeLabel(outcome.ending)].add()
     if let rejection = RejectionLabel(outcome.ending) { rejections[rejection].add() }
     if let layer = outcome.layer { layer.meter.record(outcome, multiplyAddsOfRow: layer.multiplyAddsOfRow) }
