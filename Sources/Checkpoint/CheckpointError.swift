@@ -7,6 +7,8 @@ package enum CheckpointError: Error, Equatable {
 
   /// The system refused to open, map or read the file.
   case unreadable(path: String, reason: String)
+  /// The system refused to write the file.
+  case unwritable(path: String, reason: String)
   /// The path names a directory, a pipe or a device.
   case notARegularFile(path: String)
   /// A JSON file that should be small is not.
@@ -67,7 +69,7 @@ package enum CheckpointError: Error, Equatable {
 extension CheckpointError: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .unreadable(let path, let reason):
+    case .unreadable(let path, let reason), .unwritable(let path, let reason):
       "\(path): \(reason)"
     case .notARegularFile(let path):
       "\(path) is not a regular file"

@@ -93,18 +93,18 @@ import Testing
     }
     let first = PanelShelf()
     let original = try pack(dense, on: first)
-    #expect(!first.isAsStored && first.bytes.count == 2)
+    #expect(!first.isAsStored && first.pieces.bytes.count == 2)
     var zeros = dense
     zeros.gateProj = zeros.gateProj.map { _ in 0 }
     zeros.downProj = zeros.downProj.map { _ in 0 }
-    let second = PanelShelf(first.bytes, of: first)
+    let second = PanelShelf(first.pieces.bytes, of: first)
     let restored = try pack(zeros, on: second)
     #expect(second.isAsStored)
     let input = random.floats(100, scale: 1)
     #expect(restored.apply(to: input).output == original.apply(to: input).output)
 
     // Pieces of another size are another layer's: packed anew.
-    let stale = PanelShelf(first.bytes.reversed(), of: first)
+    let stale = PanelShelf(first.pieces.bytes.reversed(), of: first)
     #expect(try pack(dense, on: stale).apply(to: input).output == original.apply(to: input).output)
     #expect(!stale.isAsStored)
   }

@@ -93,7 +93,7 @@ struct Golden {
       for value in values.floats { withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) } }
       header[name] = ["dtype": "F32", "shape": values.shape, "data_offsets": [start, bytes.count]]
     }
-    let json = try JSONSerialization.data(withJSONObject: header)
+    let json = try JSONSerialization.data(withJSONObject: header, options: .sortedKeys)
     var file = Data()
     withUnsafeBytes(of: UInt64(json.count).littleEndian) { file.append(contentsOf: $0) }
     try (file + json + bytes).write(to: url)

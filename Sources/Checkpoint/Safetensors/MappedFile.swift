@@ -15,6 +15,7 @@ package final class MappedFile: Sendable {
 
   package var path: String { file.path }
   package var size: Int { file.size }
+  var modified: timespec { file.modified }
 
   /// Maps a file that has been opened and looked at.
   package init(_ file: ReadOnlyFile) throws(CheckpointError) {

@@ -8,6 +8,8 @@ package final class ReadOnlyFile: Sendable {
   package let path: String
   /// Bytes in the file when it was opened.
   package let size: Int
+  /// When it was last written, as of then.
+  let modified: timespec
   let descriptor: CInt
 
   /// Opens a regular file; pipes and devices are refused without waiting for them.
@@ -26,6 +28,7 @@ package final class ReadOnlyFile: Sendable {
     }
     self.path = path
     self.size = Int(status.st_size)
+    self.modified = status.st_mtim
     self.descriptor = descriptor
   }
 
@@ -96,6 +99,8 @@ func systemReason() -> String {
   case ELOOP: return "too many symbolic links"
   case ENAMETOOLONG: return "the name is too long"
   case EIO: return "input/output error"
+  case ENOSPC: return "no space left on the device"
+  case EROFS: return "the file system is read-only"
   case let code: return "error \(code)"
   }
 }

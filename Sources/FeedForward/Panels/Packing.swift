@@ -83,9 +83,9 @@ package struct SourceAccess: Sendable {
 /// What is packed onto a shelf can be written to a file and found there by the next packing of the same block, which
 /// then reads none of its sources' matrices.
 ///
-/// Unsafe: pieces are handed out as bytes for writing them down; the shelf keeps their memory.
+/// Unsafe: stored pieces are read where they are, in memory that their owner keeps.
 package final class PanelShelf {
-  private var pieces: [AlignedFloats] = []
+  private var taken: [AlignedFloats] = []
   /// What is left of an earlier packing's pieces, the next one last.
   private var stored: [UnsafeRawBufferPointer]
   private let owner: AnyObject?
@@ -102,27 +102,35 @@ package final class PanelShelf {
     self.owner = owner
   }
 
-  /// Whether all panels taken so far stood there already, and none is left.
-  package private(set) var isAsStored = true
+  /// Whether all panels that were taken stood there already, and all that stood there were taken.
+  package var isAsStored: Bool { hasOnlyStored && stored.isEmpty }
+  private var hasOnlyStored = true
 
-  /// What has been taken, in order; for as long as the shelf lives.
-  package var bytes: [UnsafeRawBufferPointer] {
-    pieces.map { UnsafeRawBufferPointer(start: $0.base, count: $0.byteCount) }
-  }
+  /// What has been taken, in order.
+  package var pieces: PanelPieces { PanelPieces(memory: taken) }
 
   func take(_ words: Int) throws(LayerError) -> (memory: AlignedFloats, isPacked: Bool) {
     let next = stored.popLast()
     if let next, let owner, next.count == words * 4 {
-      pieces.append(AlignedFloats(borrowing: next, of: owner))
-      return (pieces[pieces.count - 1], true)
+      taken.append(AlignedFloats(borrowing: next, of: owner))
+      return (taken[taken.count - 1], true)
     }
     // Another block's panels: none of those that follow fits either.
     stored = []
-    isAsStored = false
+    hasOnlyStored = false
     guard let memory = AlignedFloats(pagesFor: words) else {
       throw .outOfMemory(bytes: words.multipliedReportingOverflow(by: 4).partialValue)
     }
-    pieces.append(memory)
+    taken.append(memory)
     return (memory, false)
+  }
+}
+
+/// Packed panels as bytes, kept for as long as this value lives.
+package struct PanelPieces: Sendable {
+  fileprivate let memory: [AlignedFloats]
+
+  package var bytes: [UnsafeRawBufferPointer] {
+    memory.map { UnsafeRawBufferPointer(start: $0.base, count: $0.byteCount) }
   }
 }

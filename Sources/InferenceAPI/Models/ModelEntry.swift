@@ -66,4 +66,8 @@ package enum ModelEvent: Sendable {
   /// - Parameter servesOlder: whether what was loaded before goes on answering.
   case failed(model: String, ModelStoreError, servesOlder: Bool)
   case unloaded(model: String)
+  /// Packed panels in the cache are not used; they are packed anew, and written again.
+  case cacheIgnored(model: String, reason: String)
+  /// The next start will pack again.
+  case cacheNotWritten(model: String, reason: String)
 }

@@ -22,20 +22,37 @@ package struct ModelPacking: Sendable {
   /// - Throws: `.layer` or `.mixture` where its tensors do not fit each other or there is no memory for them,
   ///   `.checkpoint` where a file has been cut short since it was opened, or cannot be read any more, `.selfCheck` where
   ///   it does not compute what its weights say.
-  package func pack(_ source: LayerSource, of model: String) throws(ModelStoreError) -> PackedLayer {
+  ///
+  /// - Parameter stored: what an earlier packing has left of the model; none of the matrices is read then.
+  package func pack(
+    _ source: LayerSource, of model: String, stored: StoredPanels? = nil
+  ) throws(ModelStoreError) -> PackedLayer {
     do { try source.confirmFiles() } catch { throw .checkpoint(model: model, error) }
+    if let stored {
+      let shelf = stored.shelf(ofLayer: source.index)
+      let block = try pack(source, of: model, Packing(team: team, source: .mappedFiles, shelf: shelf))
+      if shelf.isAsStored {
+        return PackedLayer(block: block, error: stored.error(ofLayer: source.index), pieces: shelf.pieces)
+      }
+    }
     do throws(ModelStoreError) {
-      let block = try pack(source, of: model, Packing(team: team, source: .mappedFiles, shelf: PanelShelf()))
+      let shelf = PanelShelf()
+      let block = try pack(source, of: model, Packing(team: team, source: .mappedFiles, shelf: shelf))
       let error = block.probe(against: source.weights, source: .mappedFiles)
       if let error, error > block.arithmetic.faultThreshold {
         throw .selfCheck(model: model, layer: source.name, found: error, limit: block.arithmetic.faultThreshold)
       }
-      return PackedLayer(block: block, error: error)
+      return PackedLayer(block: block, error: error, pieces: shelf.pieces)
     } catch {
       // A file that is too short says so by its length.
       if error.isOfReading { do { try source.confirmFiles() } catch { throw .checkpoint(model: model, error) } }
       throw error
     }
+  }
+
+  /// What each layer is computed in.
+  func arithmetics(of checkpoint: Checkpoint) -> [Arithmetic] {
+    checkpoint.layers.map { arithmetic ?? $0.weights.storedArithmetic }
   }
 
   private func pack(
@@ -66,6 +83,8 @@ package struct PackedLayer: Sendable {
   /// The relative error of its norm on normally distributed inputs, against its stored weights in float64; nil where
   /// these are not finite.
   package let error: Double?
+  /// The panels as bytes, for writing them down.
+  let pieces: PanelPieces
 }
 
 extension ModelStoreError {

@@ -19,6 +19,8 @@ package final class ModelStore: Sendable {
     package var layers: LayerSelection?
     /// Where models are looked for that were not given at the start.
     package var repository: ModelRepository?
+    /// Where packed panels are kept for the next start.
+    package var cache: PackedCache?
 
     package init(kernels: Kernels) {
       self.kernels = kernels
@@ -187,24 +189,57 @@ package final class ModelStore: Sendable {
   /// Packs an opened model layer by layer, and puts it in the place of an older one.
   private func finish(_ name: String, _ opened: OpenedModel, _ attempt: Int) throws(ModelStoreError) {
     do throws(ModelStoreError) {
-      if case .checkpoint(let checkpoint) = opened {
-        observe(.packing(model: name, checkpoint))
-        observe(.progress(try change(name, attempt) { $0.progress }))
-        for source in checkpoint.layers {
-          try change(name, attempt) { $0.beginLayer(source.index) }
-          let packed = try packing.pack(source, of: name)
-          let progress = try change(name, attempt) {
-            $0.completeLayer(source.index, packed)
-            return $0.progress
-          }
-          observe(.progress(progress))
+      guard case .checkpoint(let checkpoint) = opened else {
+        return observe(.loaded(try change(name, attempt) { $0.complete() }))
+      }
+      observe(.packing(model: name, checkpoint))
+      observe(.progress(try change(name, attempt) { $0.progress }))
+      let cache = configuration.cache.map { ModelCache($0, checkpoint, packing) }
+      let stored = cache.flatMap { storedPanels(of: name, in: $0) }
+      var layers: [PackedLayer] = []
+      for source in checkpoint.layers {
+        try change(name, attempt) { $0.beginLayer(source.index) }
+        let packed = try packing.pack(source, of: name, stored: stored)
+        if cache != nil { layers.append(packed) }
+        let progress = try change(name, attempt) {
+          $0.completeLayer(source.index, packed)
+          return $0.progress
         }
+        observe(.progress(progress))
       }
       observe(.loaded(try change(name, attempt) { $0.complete() }))
+      if let cache { keep(layers, of: name, in: cache, stored) }
     } catch {
       // What was unloaded meanwhile has said so already.
       if error != .superseded(name) { fail(name, nil, error) }
       throw error
+    }
+  }
+
+  private func storedPanels(of name: String, in cache: ModelCache) -> StoredPanels? {
+    switch cache.open() {
+    case .absent: return nil
+    case .unusable(let reason):
+      observe(.cacheIgnored(model: name, reason: reason))
+      return nil
+    case .panels(let stored): return stored
+    }
+  }
+
+  /// Writes down what has been packed, or looks whether all of what was found is what had been written: both when
+  /// the model answers already. Damage has the model loaded again, from its checkpoint.
+  private func keep(_ layers: [PackedLayer], of name: String, in cache: ModelCache, _ stored: StoredPanels?) {
+    background { [self] in
+      if let stored {
+        if stored.isIntact() { return }
+        cache.remove()
+        observe(.cacheIgnored(model: name, reason: "its panels are damaged"))
+        do throws(ModelStoreError) { try load(name) } catch {}
+        return
+      }
+      do throws(CheckpointError) { try cache.write(layers) } catch {
+        observe(.cacheNotWritten(model: name, reason: "\(error)"))
+      }
     }
   }
 

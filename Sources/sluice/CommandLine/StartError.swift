@@ -64,6 +64,7 @@ extension CheckpointError {
   var exitCode: Int32 {
     switch self {
     case .unreadable, .notARegularFile, .noWeights: StartError.unreadableInput
+    case .unwritable: StartError.systemError
     case .layerSelection, .layerOutOfRange: StartError.wrongUsage
     case .tooLarge, .shrunk, .noConfiguration, .safetensors, .malformedJSON, .missingMember, .duplicateMember,
       .shardOutsideDirectory, .tensorNotInShard, .refusedFamily, .unknownFamily, .unsupportedActivation,

@@ -34,6 +34,10 @@ final class ModelLog: Sendable {
       logger.error(
         "not loaded",
         metadata: ["model": "\(model)", "reason": "\(error)", "serves_older": .stringConvertible(servesOlder)])
+    case .cacheIgnored(let model, let reason):
+      logger.warning("packed cache ignored", metadata: ["model": "\(model)", "reason": "\(reason)"])
+    case .cacheNotWritten(let model, let reason):
+      logger.warning("packed cache not written", metadata: ["model": "\(model)", "reason": "\(reason)"])
     case .unloaded(let model):
       meter.withLock { $0.end() }
       logger.info("unloaded", metadata: ["model": "\(model)"])

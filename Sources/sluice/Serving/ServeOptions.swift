@@ -26,6 +26,11 @@ struct ModelOptions: ParsableArguments {
       valueName: "directory"))
   var modelRepository: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Keep packed weights here, so that a restart maps them and is ready in milliseconds.", valueName: "directory"))
+  var packedCache: String?
+
   @Option(help: ArgumentHelp("Load only these layers of every checkpoint, such as 0-3,7.", valueName: "list"))
   var layers: String?
 
@@ -40,6 +45,7 @@ struct ModelOptions: ParsableArguments {
     var configuration = ModelStore.Configuration(kernels: api.kernels)
     configuration.team = api.team
     configuration.arithmetic = arithmetic
+    configuration.cache = packedCache.map { PackedCache($0) }
     if layers != nil, model.isEmpty, modelRepository == nil {
       throw .usage("--layers selects layers of a checkpoint: --model is missing")
     }
