@@ -15,8 +15,8 @@ package struct ServerConfiguration: Sendable {
 
   /// What connections are secured with, but those over Unix sockets; nil for HTTP in clear.
   package var tls: TLSContext?
-  /// Replies of text from this size on are sent in gzip to clients that ask for it; nil for never. Below a segment of
-  /// TCP nothing is won.
+  /// Replies of text from this size on are sent in gzip or deflate to clients that ask for it; nil for never. Below a
+  /// segment of TCP nothing is won.
   package var gzipRepliesFromBytes: Int? = 1400
 
   /// Where the server counts its connections and their bytes; several servers may share one.

@@ -253,10 +253,10 @@ struct LimitOptions: ParsableArguments {
   @Option(help: .number("Requests of one connection that are handled at a time."))
   var maxPipelinedRequests = Count(lengths.pipelinedRequests)
 
-  @Flag(inversion: .prefixedNo, help: "Send replies in gzip to clients that ask for it.")
+  @Flag(inversion: .prefixedNo, help: "Send replies in gzip or deflate to clients that ask for it.")
   var gzip = true
 
-  @Option(help: .octets("Octets of a reply below which it is never sent in gzip."))
+  @Option(help: .octets("Octets of a reply below which it is never sent in gzip or deflate."))
   var minGzipBytes = ByteCount(1400)
 
   @Option(help: .octets("Octets of answers that a client may leave unread before nothing more is read from it."))
