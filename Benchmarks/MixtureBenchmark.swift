@@ -110,7 +110,7 @@ private final class MixtureBench {
           input: input, rows: rows, indices: indices, weights: weights, choices: mixture.topK, output: &output,
           workspace: workspace, team: team)
       })
-    var counts = [Int](repeating: 0, count: mixture.experts.count)
+    var counts = [Int](repeating: 0, count: mixture.count)
     for index in indices { counts[Int(index)] += 1 }
     layers.append(
       elapsed {

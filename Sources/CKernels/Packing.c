@@ -1,5 +1,6 @@
 #include "PackingIntegers.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static inline float f32_from_bits(uint32_t bits) {
@@ -26,49 +27,88 @@ static inline uint16_t bf16_from_f32(float value) {
   return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-// An element of a source matrix, whose types are the first three.
+// OCP E4M3 to binary32, exact.
+static inline float f32_from_e4m3(uint8_t byte) {
+  uint32_t sign = (uint32_t)(byte & 0x80) << 24, magnitude = byte & 0x7F;
+  if (magnitude == 0x7F) return f32_from_bits(sign | 0x7FC00000);
+  if (magnitude >= 0x08) return f32_from_bits(sign | ((magnitude << 20) + 0x3C000000));
+  float value = (float)magnitude * 0x1p-9f;
+  return sign ? -value : value;
+}
+
+// 2^(e − 127), the lowest of which is subnormal.
+static inline float f32_from_e8m0(uint8_t e) {
+  return f32_from_bits(e == 0 ? 0x00400000 : e == 0xFF ? 0x7FC00000 : (uint32_t)e << 23);
+}
+
+// An element of a source matrix, whose type is that of no integer panel.
 static inline float load(const char *base, enum ffn_type type, ptrdiff_t element) {
+  static const float e2m1[16] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+  const uint8_t *bytes = (const uint8_t *)base;
   uint16_t half;
   float value;
   switch (type) {
   case FFN_F32: memcpy(&value, base + 4 * element, 4); return value;
   case FFN_F16: memcpy(&half, base + 2 * element, 2); return f32_from_f16(half);
   case FFN_BF16: memcpy(&half, base + 2 * element, 2); return f32_from_bits((uint32_t)half << 16);
+  case FFN_F8_E4M3: return f32_from_e4m3(bytes[element]);
+  case FFN_F4_E2M1: return e2m1[bytes[element / 2] >> (element % 2 * 4) & 0xF];
+  case FFN_F8_E8M0: return f32_from_e8m0(bytes[element]);
   case FFN_INT8:
   case FFN_INT4: break;
   }
   return 0;
 }
 
-// y[i * step] = element (row, first + i) of m. The loop stands once for each type, so that none asks within it.
+// The loop stands once for each type, so that none asks within it.
+static inline __attribute__((always_inline)) void widen_as(
+    enum ffn_type type, const char *base, ptrdiff_t element, ptrdiff_t stride, size_t count, float *y, size_t step) {
+  for (size_t i = 0; i < count; i++, element += stride) y[i * step] = load(base, type, element);
+}
+
+// y[i * step] *= the scale of element (row, first + i) of m, one product at a time.
+static void scale(const struct ffn_matrix *m, size_t row, size_t first, size_t count, float *y, size_t step) {
+  const struct ffn_scale_axis *rows = &m->scales.rows, *columns = &m->scales.columns;
+  ptrdiff_t row_scales = (ptrdiff_t)((rows->first + row * rows->step) / rows->block) * rows->stride;
+  for (size_t i = 0; i < count;) {
+    size_t place = columns->first + (first + i) * columns->step, block = place / columns->block;
+    float factor = load(m->scales.base, m->scales.type, row_scales + (ptrdiff_t)block * columns->stride);
+    size_t end = i + ffn_ceil_div((block + 1) * columns->block - place, columns->step);
+    for (end = end < count ? end : count; i < end; i++) y[i * step] *= factor;
+  }
+}
+
+// y[i * step] = element (row, first + i) of m.
 static void widen(const struct ffn_matrix *m, size_t row, size_t first, size_t count, float *y, size_t step) {
   const char *base = m->base;
   ptrdiff_t element = (ptrdiff_t)row * m->row_stride + (ptrdiff_t)first * m->column_stride, stride = m->column_stride;
   switch (m->type) {
-  case FFN_F32:
-    for (size_t i = 0; i < count; i++, element += stride) y[i * step] = load(base, FFN_F32, element);
-    break;
-  case FFN_F16:
-    for (size_t i = 0; i < count; i++, element += stride) y[i * step] = load(base, FFN_F16, element);
-    break;
-  case FFN_BF16:
-    for (size_t i = 0; i < count; i++, element += stride) y[i * step] = load(base, FFN_BF16, element);
-    break;
+  case FFN_F32: widen_as(FFN_F32, base, element, stride, count, y, step); break;
+  case FFN_F16: widen_as(FFN_F16, base, element, stride, count, y, step); break;
+  case FFN_BF16: widen_as(FFN_BF16, base, element, stride, count, y, step); break;
+  case FFN_F8_E4M3: widen_as(FFN_F8_E4M3, base, element, stride, count, y, step); break;
+  case FFN_F4_E2M1: widen_as(FFN_F4_E2M1, base, element, stride, count, y, step); break;
+  case FFN_F8_E8M0: widen_as(FFN_F8_E8M0, base, element, stride, count, y, step); break;
   case FFN_INT8:
   case FFN_INT4: break;
   }
+  if (m->scales.base) scale(m, row, first, count, y, step);
 }
 
-// y[k / 2 * 64 + k % 2] = element (row, first + k) of m as bf16: the lower and upper halves of one output's words.
+// y[k / 2 * 64 + k % 2] = element (row, first + k) of m as bf16: the lower and upper halves of one output's words. At
+// most a block's terms.
 static void narrow(const struct ffn_matrix *m, size_t row, size_t first, size_t count, uint16_t *y) {
   const char *base = m->base;
   ptrdiff_t element = (ptrdiff_t)row * m->row_stride + (ptrdiff_t)first * m->column_stride, stride = m->column_stride;
+  bool is_copy = m->type == FFN_BF16 && !m->scales.base;
+  float values[FFN_BLOCK_TERMS];
+  if (!is_copy) widen(m, row, first, count, values, 1);
   for (size_t k = 0; k < count; k++, element += stride) {
     uint16_t *half = y + k / 2 * (2 * FFN_PANEL_COLUMNS) + k % 2;
-    if (m->type == FFN_BF16) {
+    if (is_copy) {
       memcpy(half, base + 2 * element, 2);
     } else {
-      *half = bf16_from_f32(load(base, m->type, element));
+      *half = bf16_from_f32(values[k]);
     }
   }
 }

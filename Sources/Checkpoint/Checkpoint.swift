@@ -28,10 +28,12 @@ package struct Checkpoint: Sendable {
   /// A file whose tensors are named `gate_proj.weight`, `up_proj.weight` and `down_proj.weight`, without a prefix, is
   /// one bare layer. Everything else needs the `config.json` beside it.
   ///
-  /// - Parameter selection: the layers to load; all of them without it.
+  /// - Parameters:
+  ///   - selection: the layers to load; all of them without it.
+  ///   - experts: the experts to load of each mixture; all of them without it.
   /// - Throws: ``CheckpointError``, which says what was found and what would be needed.
   package static func open(
-    _ path: String, layers selection: LayerSelection? = nil
+    _ path: String, layers selection: LayerSelection? = nil, experts: ExpertSelection? = nil
   ) throws(CheckpointError) -> Checkpoint {
     let location = try WeightLocation(path)
     let files: WeightFiles
@@ -46,7 +48,7 @@ package struct Checkpoint: Sendable {
       throw .noConfiguration(path: path, found: Array(files.tensors.keys.sorted().prefix(4)))
     }
     let model = try FamilyModel(try ModelConfiguration(configuration), files)
-    return try Checkpoint(model, path: path, selection, location.notes + files.notes)
+    return try Checkpoint(model, path: path, selection, experts, location.notes + files.notes)
   }
 
   private init(
@@ -61,13 +63,13 @@ package struct Checkpoint: Sendable {
   }
 
   private init(
-    _ model: FamilyModel, path: String, _ selection: LayerSelection?, _ notes: [String]
+    _ model: FamilyModel, path: String, _ selection: LayerSelection?, _ experts: ExpertSelection?, _ notes: [String]
   ) throws(CheckpointError) {
     let prefixes = model.prefixes
     let numbers = try selection?.indices(of: prefixes.count) ?? Array(prefixes.indices)
     var layers: [LayerSource] = []
     for number in numbers {
-      layers.append(try model.layer(prefixes[number], index: layers.count))
+      layers.append(try model.layer(prefixes[number], index: layers.count, experts: experts))
     }
     self.path = path
     family = model.modelType

@@ -64,6 +64,8 @@ package enum CheckpointError: Error, Equatable {
 
   case layerSelection(found: String)
   case layerOutOfRange(requested: Int, count: Int)
+  case expertSelection(found: String)
+  case expertOutOfRange(layer: String, requested: Int, count: Int)
 }
 
 extension CheckpointError: CustomStringConvertible {
@@ -125,7 +127,7 @@ extension CheckpointError: CustomStringConvertible {
     case .misshapenTensor(let name, let expected, let found):
       "tensor \(name) has shape \(found), expected \(expected)"
     case .unsupportedElementType(let tensor, let found):
-      "tensor \(tensor) is stored as \(found.rawValue): weights are computed from F32, F16 and BF16"
+      "tensor \(tensor) is stored as \(found.rawValue): weights are computed from F32, F16, BF16, F8_E4M3 and MXFP4"
     case .contradiction(let tensor, let shape, let member, let value):
       "tensor \(tensor) has shape \(shape), but config.json says \(member) is \(value)"
     case .mixture(let name, let error):
@@ -134,6 +136,10 @@ extension CheckpointError: CustomStringConvertible {
       "\"\(found)\" selects no layers: expected numbers and ranges such as 0-3,7"
     case .layerOutOfRange(let requested, let count):
       "there is no layer \(requested): the checkpoint has \(count), counted from 0"
+    case .expertSelection(let found):
+      "\"\(found)\" selects no experts: expected numbers and ranges such as 0-31"
+    case .expertOutOfRange(let layer, let requested, let count):
+      "there is no expert \(requested) in \(layer): it has \(count), counted from 0"
     }
   }
 

@@ -185,7 +185,7 @@ import Testing
 
   @Test(arguments: [
     ("gptj", "no gate"), ("gpt_neox", "no gate"), ("esm", "no gate"), ("nemotron", "relu²"), ("arcee", "relu²"),
-    ("apertus", "xIELU"), ("dbrx", "mixtures"), ("jetmoe", "mixtures"), ("bitnet", "norm"),
+    ("apertus", "xIELU"), ("phimoe", "sparse mixer"), ("llama4", "weights what goes into"), ("olmoe", "verified"),
   ])
   func refusedWithItsReason(modelType: String, reason: String) throws {
     let error = #expect(throws: CheckpointError.self) {
@@ -201,9 +201,14 @@ import Testing
   @Test(arguments: [
     (#"{"model_type": "dinov2", "use_swiglu_ffn": false}"#, "no gate"),
     (#"{"model_type": "granitemoehybrid", "num_local_experts": 62}"#, "mixtures"),
+    (#"{"model_type": "dbrx", "ffn_config": {"moe_top_k": 1, "moe_normalize_expert_weights": 2}}"#, "is 2.0"),
+    (#"{"model_type": "deepseek_v2", "num_experts_per_tok": 1, "norm_topk_prob": true}"#, "norm_topk_prob"),
+    (#"{"model_type": "deepseek_v2", "num_experts_per_tok": 1, "topk_method": "noaux_tc"}"#, "noaux_tc"),
   ])
   func refusedForAMember(config: String, reason: String) throws {
-    let error = #expect(throws: CheckpointError.self) { try open(config, Self.layer("model.layers.0.mlp")) }
+    let error = #expect(throws: CheckpointError.self) {
+      try open(config, Self.layer("model.layers.0.shared_mlp") + Self.layer("model.layers.0.mlp"))
+    }
     guard case .refusedFamily(_, let found) = error else {
       Issue.record("\(String(describing: error))")
       return

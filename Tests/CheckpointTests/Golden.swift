@@ -6,6 +6,11 @@ import Testing
 /// `output`. Read here without the reader under test.
 struct Golden {
   let tensors: [String: TensorFixture]
+  /// Tensors of 64-bit integers: what a router chose.
+  let integers: [String: [Int]]
+  let metadata: [String: String]
+  /// The whole file, for a model's directory: tensors that are no layer's do no harm in it.
+  let file: [UInt8]
   /// How far the reference's own float32 arithmetic is from the exact output.
   let float32Error: Float
 
@@ -19,15 +24,26 @@ struct Golden {
     let json = try JSONSerialization.jsonObject(with: Data(file[8..<8 + length]))
     let header = try #require(json as? [String: [String: Any]])
     var tensors: [String: TensorFixture] = [:]
+    var integers: [String: [Int]] = [:]
     for (name, entry) in header where name != "__metadata__" {
       let shape = try #require(entry["shape"] as? [Int])
       let offsets = try #require(entry["data_offsets"] as? [Int])
-      // A router's choice, I64, is part of no model.
-      guard entry["dtype"] as? String == "F32" else { continue }
-      tensors[name] = TensorFixture(name, shape, data: Array(file[8 + length + offsets[0]..<8 + length + offsets[1]]))
+      let data = Array(file[8 + length + offsets[0]..<8 + length + offsets[1]])
+      switch entry["dtype"] as? String {
+      // A router's choice is part of no model.
+      case "I64":
+        integers[name] = stride(from: 0, to: data.count, by: 8).map { start in
+          data[start..<start + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
+        }
+      case let dtype?: tensors[name] = TensorFixture(name, dtype: dtype, shape, data: data)
+      case nil: break
+      }
     }
     self.tensors = tensors
-    let error = try #require(header["__metadata__"]?["f32_max_abs_err"] as? String)
+    self.integers = integers
+    self.file = file
+    metadata = header["__metadata__"] as? [String: String] ?? [:]
+    let error = try #require(metadata["f32_max_abs_err"])
     float32Error = try #require(Float(error))
   }
 
@@ -69,5 +85,6 @@ private func element(_ base: UnsafeRawPointer, _ type: WeightType, at index: Int
   case .f16: Float(Float16(bitPattern: base.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)))
   case .bf16:
     Float(bitPattern: UInt32(base.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)) << 16)
+  case .f8E4M3, .mxfp4, .f8E8M0: fatalError("the engine's tests read these")
   }
 }

@@ -75,8 +75,8 @@ import Testing
     Flaw(
       tensors: replacing(
         "up_proj.weight",
-        by: TensorFixture("\(prefix).up_proj.weight", dtype: "F8_E4M3", [3, 2], data: [UInt8](repeating: 0, count: 6))),
-      error: .unsupportedElementType(tensor: "\(prefix).up_proj.weight", found: .f8E4M3)),
+        by: TensorFixture("\(prefix).up_proj.weight", dtype: "F8_E5M2", [3, 2], data: [UInt8](repeating: 0, count: 6))),
+      error: .unsupportedElementType(tensor: "\(prefix).up_proj.weight", found: .f8E5M2)),
     Flaw(
       tensors: replacing(
         "gate_proj.weight",

@@ -155,16 +155,35 @@ import Testing
     Flaw(
       tensors: replacing(
         TensorFixture(
+          "\(prefix).experts.1.up_proj.weight", dtype: "F8_E5M2", [3, 2], data: Array(repeating: 0, count: 6)),
+        in: mixture(prefix)),
+      error: .unsupportedElementType(tensor: "\(prefix).experts.1.up_proj.weight", found: .f8E5M2)),
+    Flaw(
+      config: #", "num_experts_per_tok": 1, "quantization_config": {"quant_method": "fp8"}"#,
+      tensors: replacing(
+        TensorFixture(
           "\(prefix).experts.1.up_proj.weight", dtype: "F8_E4M3", [3, 2], data: Array(repeating: 0, count: 6)),
         in: mixture(prefix)),
-      error: .unsupportedElementType(tensor: "\(prefix).experts.1.up_proj.weight", found: .f8E4M3)),
+      error: .missingTensor(
+        name: "\(prefix).experts.1.up_proj.weight_scale_inv", expected: "of scales", found: [])),
+    Flaw(
+      config: #", "num_experts_per_tok": 1, "quantization_config": {"weight_block_size": [2, 2]}"#,
+      tensors: replacing(
+        TensorFixture(
+          "\(prefix).experts.1.up_proj.weight", dtype: "F8_E4M3", [3, 2], data: Array(repeating: 0, count: 6)),
+        in: mixture(prefix)) + [TensorFixture("\(prefix).experts.1.up_proj.weight_scale_inv", [3, 2])],
+      error: .misshapenTensor(
+        name: "\(prefix).experts.1.up_proj.weight_scale_inv", expected: "[2, 1]", found: [3, 2])),
     Flaw(
       family: "gpt_oss",
       tensors: [
         TensorFixture("\(prefix).router.weight", [2, 32]), TensorFixture("\(prefix).router.bias", [2]),
         TensorFixture(
           "\(prefix).experts.gate_up_proj_blocks", dtype: "U8", [2, 4, 1, 16], data: Array(repeating: 0, count: 128)),
-      ], error: .unsupportedElementType(tensor: "\(prefix).experts.gate_up_proj_blocks", found: .u8)),
+      ],
+      error: .missingTensor(
+        name: "\(prefix).experts.gate_up_proj_scales", expected: "[2, 4, 1]",
+        found: ["\(prefix).experts.gate_up_proj_blocks", "\(prefix).router.bias", "\(prefix).router.weight"])),
     Flaw(
       family: "deepseek_v3", config: #", "num_experts_per_tok": 1, "n_group": 2, "topk_group": 1"#,
       tensors: mixture(prefix) + FamilyTests.layer("\(prefix).shared_experts")

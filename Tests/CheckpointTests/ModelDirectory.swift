@@ -23,9 +23,11 @@ final class ModelDirectory {
   subscript(name: String) -> String { "\(path)/\(name)" }
 
   /// Opens the directory, or a file in it, before it can go.
-  func open(_ name: String? = nil, layers: LayerSelection? = nil) throws -> Checkpoint {
+  func open(
+    _ name: String? = nil, layers: LayerSelection? = nil, experts: ExpertSelection? = nil
+  ) throws -> Checkpoint {
     try withExtendedLifetime(self) {
-      try Checkpoint.open(name.map { self[$0] } ?? path, layers: layers)
+      try Checkpoint.open(name.map { self[$0] } ?? path, layers: layers, experts: experts)
     }
   }
 

@@ -141,7 +141,7 @@ import Testing
       func of(_ values: [Float], _ width: Int) -> [Float] { Array(values[(row * width)..<((row + 1) * width)]) }
       let alone = mixture.apply(to: of(input, mixture.dIn), workspace: workspace)
       #expect(alone.output == of(all.output, mixture.dOut))
-      #expect(alone.logits == of(all.logits, mixture.experts.count))
+      #expect(alone.logits == of(all.logits, mixture.count))
       #expect(alone.indices == of(all.indices, mixture.topK))
       #expect(alone.weights == of(all.weights, mixture.topK))
     }

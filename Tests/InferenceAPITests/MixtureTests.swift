@@ -181,7 +181,10 @@ import Testing
       #""experts":{"indices":[[0,1,2,3,4,5,6,7,0]],"weights":[[1,1,1,1,1,1,1,1,1]]}"#, "shape-mismatch",
       "/experts/indices"
     ),
-    (#""experts":{"indices":[[0]],"weights":[[1]],"missing":"skip"}"#, "unknown-member", "/experts/missing"),
+    (#""experts":{"indices":[[0]],"weights":[[1]],"missing":"add"}"#, "invalid-value", "/experts/missing"),
+    (#""experts":{"indices":[[0]],"weights":[[1]],"absent":"skip"}"#, "unknown-member", "/experts/absent"),
+    (#""experts":{"indices":[[0]],"missing":"skip"}"#, "missing-member", "/experts/weights"),
+    (#""experts":{}"#, "missing-member", "/experts/indices"),
     (
       #""experts":{"indices":[[0]],"weights":[[1]]},"activations":["expert_weights"]"#, "conflicting-member",
       "/activations"
@@ -205,6 +208,7 @@ import Testing
   @Test(arguments: [
     (#""activations":["router_logits"]"#, "conflicting-member", "/activations"),
     (#""experts":{"indices":[0],"weights":[1]}"#, "conflicting-member", "/experts"),
+    (#""experts":{"missing":"skip"}"#, "conflicting-member", "/experts"),
   ])
   func layersRefusal(_ members: String, _ problem: String, _ pointer: String) async throws {
     let answer = await (try Harness()).ffn(#"{"input":[1,2,3,4],\#(members)}"#)

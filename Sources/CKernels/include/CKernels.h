@@ -86,9 +86,35 @@ struct ffn_gate {
   float limit; // L of swiglu_clamped
 };
 
-// How elements are stored, little-endian: of a matrix or vector FFN_F32, FFN_F16 or FFN_BF16, of packed panels any but
-// FFN_F16.
-enum ffn_type { FFN_F32, FFN_F16, FFN_BF16, FFN_INT8, FFN_INT4 };
+// How elements are stored, little-endian: of a matrix or vector any but FFN_INT8 and FFN_INT4, of packed panels the
+// first ones but FFN_F16.
+enum ffn_type {
+  FFN_F32,
+  FFN_F16,
+  FFN_BF16,
+  FFN_INT8,
+  FFN_INT4,
+  // A sign, 4 bits of exponent with bias 7, 3 of fraction; no infinities, NaN where all seven are 1 (OCP 8-bit
+  // Floating Point Specification 1.0).
+  FFN_F8_E4M3,
+  // A sign, 2 bits of exponent, one of fraction: ±0, ½, 1, 1½, 2, 3, 4, 6; two in a byte, the earlier one in its lower
+  // half. And 2^(e − 127), 255 being NaN, what scales them (OCP Microscaling Formats Specification 1.0).
+  FFN_F4_E2M1,
+  FFN_F8_E8M0,
+};
+
+// Where along one dimension of a matrix the scales change: element i has scale (first + i·step) / block.
+struct ffn_scale_axis {
+  size_t first, step, block;
+  ptrdiff_t stride; // elements from one scale to the next
+};
+
+// What a matrix's elements are multiplied with, in float32; no base: nothing.
+struct ffn_scales {
+  const void *base;
+  enum ffn_type type;
+  struct ffn_scale_axis rows, columns;
+};
 
 // A source matrix [rows, columns] = [out, in]; strides in elements, base at any alignment.
 struct ffn_matrix {
@@ -96,6 +122,7 @@ struct ffn_matrix {
   enum ffn_type type;
   size_t rows, columns;
   ptrdiff_t row_stride, column_stride;
+  struct ffn_scales scales;
 };
 
 // One packed projection.

@@ -32,14 +32,18 @@ struct FamilyModel {
     }
     let census = try LayerCensus(family, modelType: modelType, configuration, names: files.tensors.keys)
     prefixes = census.prefixes
-    notes = try census.notes + family.disagreements(configuration, census.prefixes, files)
+    notes =
+      try census.notes + family.disagreements(configuration, census.prefixes, files)
+      + configuration.quantizationNotes()
   }
 
   /// - Parameter index: the layer's place among those that are loaded.
-  func layer(_ prefix: String, index: Int) throws(CheckpointError) -> LayerSource {
+  func layer(
+    _ prefix: String, index: Int, experts: ExpertSelection? = nil
+  ) throws(CheckpointError) -> LayerSource {
     var assembly = LayerAssembly(tensors: files.tensors, prefix: prefix, expectation: expectation)
     if let mixture, assembly.holds(mixture.mixture) {
-      return try assembly.mixture(mixture, gate: gate, index: index)
+      return try assembly.mixture(mixture, gate: gate, index: index, experts: experts)
     }
     let projections = family.projections.first { files.tensors["\(prefix)\($0.first).weight"] != nil }
     return try assembly.layer(projections ?? family.projections[0], gate: gate, index: index)
@@ -65,6 +69,8 @@ extension Family.ActivationRule {
     switch self {
     case .fixed(let fixed):
       name = fixed
+    case .member(let member, let standard):
+      name = try configuration.string(member) ?? standard
     case .clamped:
       guard let limit = try configuration.number("swiglu_limit") else { return .swigluClamped }
       guard let gate = Gate.swigluClamped.setting(.limit, to: Float(limit)) else {
@@ -106,6 +112,11 @@ extension Family {
     var expectation = LayerExpectation()
     if let value = try configuration.integer(dModel, in: Self.widths) { expectation.dModel = (dModel, value) }
     if let bias, let value = try configuration.boolean(bias) { expectation.bias = (bias, value) }
+    if let hiddenNorm {
+      let epsilon = try configuration.number(hiddenNorm.epsilon) ?? hiddenNorm.standard
+      expectation.hiddenNorm = (hiddenNorm.name, Float(epsilon))
+    }
+    expectation.scaleBlock = try ScaleBlock(configuration)
     switch dFF {
     case .member(let member):
       if let value = try configuration.integer(member, in: Self.widths) { expectation.dFF = (member, [value]) }

@@ -9,6 +9,10 @@ struct LayerExpectation {
   var dFF: (member: String, values: [Int])?
   /// Whether the projections have biases.
   var bias: (member: String, value: Bool)?
+  /// The norm of the hidden rows: its name below the prefix, and ε.
+  var hiddenNorm: (name: String, epsilon: Float)?
+  /// Where the weights are quantised: which elements share a scale.
+  var scaleBlock: ScaleBlock?
 }
 
 /// Gathers one layer's tensors: each is looked up by its name, checked against the sizes that are known so far, and
@@ -21,7 +25,7 @@ struct LayerAssembly {
 
   let tensors: [String: WeightFiles.StoredTensor]
   private(set) var prefix: String
-  private var expectation: LayerExpectation
+  private(set) var expectation: LayerExpectation
   private var types: [WeightType] = []
   private var bytes = 0
   private var files: [MappedFile] = []
@@ -51,7 +55,7 @@ struct LayerAssembly {
     let weights = try weights(projections, gate: gate)
     return source(
       .layer(weights), index: index, dModel: weights.gateProj.columns, dFF: weights.gateProj.rows,
-      rule: projections.rule(gate, hasDown: weights.downProj != nil))
+      rule: projections.rule(gate, hasDown: weights.downProj != nil, norm: expectation.hiddenNorm?.name))
   }
 
   /// What has been gathered, as a layer of the checkpoint.
@@ -62,14 +66,14 @@ struct LayerAssembly {
       rule: rule, files: files)
   }
 
-  /// Gathers a part of the layer, whose names go on with `name` and of which something else is expected.
-  mutating func below<Part>(
-    _ name: String, expecting partExpectation: LayerExpectation,
+  /// Gathers a part of the layer, whose names begin with `path` and of which something else is expected.
+  mutating func at<Part>(
+    _ path: String, expecting partExpectation: LayerExpectation,
     _ gather: (inout LayerAssembly) throws(CheckpointError) -> Part
   ) throws(CheckpointError) -> Part {
     let (outerPrefix, outerExpectation) = (prefix, expectation)
     defer { (prefix, expectation) = (outerPrefix, outerExpectation) }
-    (prefix, expectation) = (prefix + name, partExpectation)
+    (prefix, expectation) = (path, partExpectation)
     return try gather(&self)
   }
 
@@ -111,6 +115,9 @@ struct LayerAssembly {
     weights.downBias = try weights.downProj.flatMap { (projection) throws(CheckpointError) in
       try bias(down, count: projection.rows)
     }
+    weights.hiddenNorm = try expectation.hiddenNorm.map { (name, epsilon) throws(CheckpointError) in
+      HiddenNormWeights(weight: try vector(weight(name), count: dFF), epsilon: epsilon)
+    }
     return weights
   }
 
@@ -122,8 +129,10 @@ struct LayerAssembly {
   mutating func matrix(
     _ name: String, _ rows: Size, _ columns: Size
   ) throws(CheckpointError) -> MatrixView {
-    let (base, type, shape) = try tensor(weight(name), [rows, columns])
-    return MatrixView(base: base, type: type, rows: shape[0], columns: shape[1])
+    let stored = try tensor(weight(name), [rows, columns], types: WeightType.ofMatrices)
+    return MatrixView(
+      base: stored.base, type: stored.type, rows: stored.shape[0], columns: stored.shape[1],
+      scales: try scales(of: weight(name), stored.type, stored.shape))
   }
 
   mutating func bias(_ name: String, count: Int) throws(CheckpointError) -> VectorView? {
@@ -140,13 +149,36 @@ struct LayerAssembly {
 
   /// - Parameter name: whole, with the prefix.
   mutating func vector(_ name: String, count: Int) throws(CheckpointError) -> VectorView {
-    let (base, type, _) = try tensor(name, [.exactly(count)])
-    return VectorView(base: base, type: type, count: count)
+    let stored = try tensor(name, [.exactly(count)])
+    return VectorView(base: stored.base, type: stored.type, count: count)
   }
 
+  /// A tensor of the shape that is asked for, in place.
+  ///
+  /// - Parameters:
+  ///   - types: those that the caller knows how to read.
+  ///   - share: how much of it is loaded, where that is not all.
   mutating func tensor(
-    _ name: String, _ sizes: [Size]
+    _ name: String, _ sizes: [Size], types accepted: [WeightType] = WeightType.ofVectors,
+    share: (held: Int, of: Int) = (1, 1)
   ) throws(CheckpointError) -> (base: UnsafeRawPointer, type: WeightType, shape: [Int]) {
+    let (base, stored) = try place(name, sizes, share: share)
+    guard let type = WeightType(rawValue: stored.elementType.rawValue), accepted.contains(type) else {
+      throw .unsupportedElementType(tensor: name, found: stored.elementType)
+    }
+    note(type)
+    return (base, type, stored.shape)
+  }
+
+  /// Counts a type among those of the layer.
+  mutating func note(_ type: WeightType) {
+    if !types.contains(type) { types.append(type) }
+  }
+
+  /// A tensor of any type, its shape checked, as a part of the layer.
+  mutating func place(
+    _ name: String, _ sizes: [Size], share: (held: Int, of: Int) = (1, 1)
+  ) throws(CheckpointError) -> (base: UnsafeRawPointer, stored: SafetensorsHeader.Tensor) {
     guard let stored = tensors[name] else {
       throw .missingTensor(name: name, expected: Self.words(sizes), found: neighbours)
     }
@@ -154,15 +186,11 @@ struct LayerAssembly {
     guard shape.count == sizes.count, zip(shape, sizes).allSatisfy(Self.fits) else {
       throw .misshapenTensor(name: name, expected: Self.words(sizes), found: shape)
     }
-    guard let type = WeightType(rawValue: stored.description.elementType.rawValue) else {
-      throw .unsupportedElementType(tensor: name, found: stored.description.elementType)
-    }
-    if !types.contains(type) { types.append(type) }
     if !files.contains(where: { $0 === stored.file }) { files.append(stored.file) }
-    bytes += stored.description.bytes.count
+    bytes += stored.description.bytes.count / share.of * share.held
     // Unsafe: the view outlives this call, and the layer that gets it keeps the mapping. There is an address, as the
     // tensor is not empty; its range lies within the file by the header's checks.
-    return (stored.file.bytes.baseAddress! + stored.description.bytes.lowerBound, type, shape)
+    return (stored.file.bytes.baseAddress! + stored.description.bytes.lowerBound, stored.description)
   }
 
   private static func fits(_ dimension: Int, _ size: Size) -> Bool {
@@ -172,7 +200,7 @@ struct LayerAssembly {
     }
   }
 
-  private static func words(_ sizes: [Size]) -> String {
+  static func words(_ sizes: [Size]) -> String {
     let words = sizes.map { size in
       switch size {
       case .exactly(let value): String(value)
@@ -216,8 +244,8 @@ extension Family.Projections {
   }
 
   /// What a layer of these tensors computes, in words.
-  func rule(_ gate: Gate, hasDown: Bool) -> String {
-    let inner: String
+  func rule(_ gate: Gate, hasDown: Bool, norm: String? = nil) -> String {
+    var inner: String
     switch self {
     case .separate(let gateName, let upName, _):
       inner = gate.rule(gate: "\(gateName) x", up: "\(upName) x")
@@ -225,6 +253,7 @@ extension Family.Projections {
       let (first, second) = ("\(name)[first half] x", "\(name)[second half] x")
       inner = halves.first == .gate ? gate.rule(gate: first, up: second) : gate.rule(gate: second, up: first)
     }
+    if let norm { inner = "\(norm)(\(inner))" }
     return hasDown ? "\(down)(\(inner))" : inner
   }
 }

@@ -7,12 +7,13 @@ struct MixtureExpectation {
   let topK: Int
   let experts: LayerExpectation
   let shared: LayerExpectation
+  /// Whether the family's shared expert is there.
+  let hasShared: Bool
   /// How many routed experts there are.
   let count: (member: String, value: Int)?
 
   private static let counts = 1...1 << 16
   private static let widths = 1...1 << 30
-  private static let topKMember = "num_experts_per_tok"
 
   /// - Parameter dense: what is expected of the model's dense layers, whose d_model all layers share.
   /// - Throws: ``CheckpointError``: without a number of experts for a row nothing can be routed.
@@ -21,15 +22,20 @@ struct MixtureExpectation {
   ) throws(CheckpointError) {
     self.mixture = mixture
     routing = try mixture.routing.routing(configuration)
-    guard let topK = try configuration.integer(Self.topKMember, in: Self.counts) else {
-      throw .missingMember(path: configuration.path, member: Self.topKMember)
+    guard let topK = try configuration.integer(mixture.topK, in: Self.counts) else {
+      throw .missingMember(path: configuration.path, member: mixture.topK)
     }
     self.topK = topK
     count = try configuration.integer(mixture.count, in: Self.counts).map { (mixture.count, $0) }
-    var experts = LayerExpectation(dModel: dense.dModel)
+    var experts = LayerExpectation(dModel: dense.dModel, scaleBlock: dense.scaleBlock)
     if let width = try configuration.integer(mixture.dFF, in: Self.widths) { experts.dFF = (mixture.dFF, [width]) }
-    var shared = LayerExpectation(dModel: dense.dModel)
+    var shared = LayerExpectation(dModel: dense.dModel, scaleBlock: dense.scaleBlock)
+    var hasShared = mixture.shared != nil
     switch mixture.shared?.dFF {
+    case .memberOrNone(let member)?:
+      let width = try configuration.integer(member, in: 0...Self.widths.upperBound) ?? 0
+      hasShared = width > 0
+      shared.dFF = (member, [width])
     case .member(let member)?:
       if let width = try configuration.integer(member, in: Self.widths) { shared.dFF = (member, [width]) }
     case .timesRouted(let member)?:
@@ -40,6 +46,7 @@ struct MixtureExpectation {
     }
     self.experts = experts
     self.shared = shared
+    self.hasShared = hasShared
   }
 }
 
@@ -52,15 +59,19 @@ extension LayerAssembly {
   private func has(_ experts: Family.Experts) -> Bool {
     switch experts {
     case .separate(let projections): tensors["\(prefix)experts.0.\(projections.first).weight"] != nil
-    case .stacked(let both, _), .interleavedTransposed(let both, _): tensors["\(prefix)\(both)"] != nil
+    case .stacked(let both, _): tensors["\(prefix)\(both)"] != nil
+    case .stackedOnRows(let gate, _, _): tensors["\(prefix)\(gate)"] != nil
+    case .interleavedTransposed(let both, _):
+      tensors["\(prefix)\(both)"] != nil || tensors["\(prefix)\(both)_blocks"] != nil
     }
   }
 
   /// The mixture whose tensors stand below the prefix.
   ///
+  /// - Parameter selection: the experts to load; the others' tensors are not looked at and may be missing.
   /// - Throws: ``CheckpointError``, as ``layer(_:gate:index:)`` does.
   mutating func mixture(
-    _ expectation: MixtureExpectation, gate: Gate, index: Int
+    _ expectation: MixtureExpectation, gate: Gate, index: Int, experts selection: ExpertSelection?
   ) throws(CheckpointError) -> LayerSource {
     let mixture = expectation.mixture
     let layout = mixture.experts.first { has($0) } ?? mixture.experts[0]
@@ -75,78 +86,105 @@ extension LayerAssembly {
       throw .contradiction(
         tensor: weight(mixture.router), shape: routerShape, member: member, value: String(value))
     }
-    let experts = try self.experts(layout, count: count, dModel: dModel, gate: gate, expectation.experts)
+    let held = try selection?.indices(of: count, layer: String(prefix.dropLast())) ?? Array(0..<count)
+    let experts = try self.experts(layout, held, of: count, dModel: dModel, gate: gate, expectation.experts)
     var weights = MixtureWeights(
       routing: expectation.routing, topK: expectation.topK, router: router,
-      routerBias: try bias(mixture.router, count: count), experts: experts)
+      routerBias: try bias(mixture.router, count: count), experts: experts, held: held)
     weights.correctionBias = try mixture.correction.map { name throws(CheckpointError) in
       try vector("\(prefix)\(name)", count: count)
     }
-    if let shared = mixture.shared {
-      weights.shared = try below("\(shared.name).", expecting: expectation.shared) { part throws(CheckpointError) in
-        try part.weights(layout.projections, gate: gate)
+    let shared = expectation.hasShared ? mixture.shared : nil
+    if let shared {
+      let projections = shared.projections ?? layout.projections
+      let path = shared.isBesideMixture ? sibling(shared.name) : "\(prefix)\(shared.name)."
+      weights.shared = try at(path, expecting: expectation.shared) { part throws(CheckpointError) in
+        try part.weights(projections, gate: gate)
       }
       weights.sharedGate = try shared.gate.map { name throws(CheckpointError) in
         try matrix(name, .exactly(1), .exactly(dModel))
       }
     }
+    weights.outputBias = try mixture.outputBias.map { name throws(CheckpointError) in
+      try vector("\(prefix)\(name)", count: dModel)
+    }
     do { try weights.validate() } catch {
       throw .mixture(name: String(prefix.dropLast()), error)
     }
-    var rule = layout.rule(gate)
+    var rule = layout.rule(gate, isPacked: has(packed: layout))
     rule += "; " + expectation.routing.rule(router: mixture.router, topK: expectation.topK, experts: count)
-    if let shared = mixture.shared {
+    if let shared {
       rule += "; + \(shared.gate.map { "sigmoid(\($0) x) · " } ?? "")\(shared.name) x"
     }
+    if let bias = mixture.outputBias { rule += "; + \(bias)" }
+    if held.count < count { rule += "; experts \(ExpertSelection.text(held)) are here" }
     return source(
       .mixture(weights), index: index, dModel: dModel, dFF: experts[0].gateProj.rows, rule: rule)
   }
 
+  /// The path of what stands beside the layer, with a last dot.
+  private func sibling(_ name: String) -> String {
+    let above = prefix.dropLast().split(separator: ".", omittingEmptySubsequences: false).dropLast()
+    return (above + [name[...]]).joined(separator: ".") + "."
+  }
+
+  /// Whether the experts of that layout stand as MXFP4.
+  private func has(packed layout: Family.Experts) -> Bool {
+    if case .interleavedTransposed(let both, _) = layout { tensors["\(prefix)\(both)_blocks"] != nil } else { false }
+  }
+
   private mutating func experts(
-    _ layout: Family.Experts, count: Int, dModel: Int, gate: Gate, _ expectation: LayerExpectation
+    _ layout: Family.Experts, _ held: [Int], of count: Int, dModel: Int, gate: Gate, _ expectation: LayerExpectation
   ) throws(CheckpointError) -> [LayerWeights] {
     switch layout {
     case .separate(let projections):
       var experts: [LayerWeights] = []
-      for expert in 0..<count {
+      for expert in held {
         experts.append(
-          try below("experts.\(expert).", expecting: expectation) { part throws(CheckpointError) in
+          try at("\(prefix)experts.\(expert).", expecting: expectation) { part throws(CheckpointError) in
             try part.weights(projections, gate: gate)
           })
       }
       return experts
     case .stacked(let both, let down):
-      let gateUp = try stack(both, count, .any("2·d_ff"), .exactly(dModel))
+      let gateUp = try stack(both, count, .any("2·d_ff"), .exactly(dModel), held.count)
       let dFF = try half(gateUp[0].rows, of: both, expected: "[\(count), 2·d_ff, \(dModel)]", expectation)
-      let downs = try stack(down, count, .exactly(dModel), .exactly(dFF))
-      return (0..<count).map { expert in
+      let downs = try stack(down, count, .exactly(dModel), .exactly(dFF), held.count)
+      return held.map { expert in
         LayerWeights(
           gate: gate, gateProj: gateUp[expert].rows(0..<dFF), upProj: gateUp[expert].rows(dFF..<2 * dFF),
           downProj: downs[expert])
       }
+    case .stackedOnRows(let gateName, let upName, let downName):
+      let gates = try rowStack(gateName, count, dModel, held.count, expectation)
+      let ups = try rowStack(upName, count, dModel, held.count, expectation)
+      let downs = try rowStack(downName, count, dModel, held.count, expectation)
+      return held.map { expert in
+        LayerWeights(
+          gate: gate, gateProj: gates[expert], upProj: ups[expert], downProj: downs[expert].transposed)
+      }
     case .interleavedTransposed(let both, let down):
-      try confirmNotQuantised(both)
-      try confirmNotQuantised(down)
-      let gateUp = try stack(both, count, .exactly(dModel), .any("2·d_ff")).map(\.transposed)
-      let dFF = try half(gateUp[0].rows, of: both, expected: "[\(count), \(dModel), 2·d_ff]", expectation)
-      let downs = try stack(down, count, .exactly(dFF), .exactly(dModel)).map(\.transposed)
-      let biases = try stack(both + "_bias", count, .exactly(2 * dFF))
-      let downBiases = try stack(down + "_bias", count, .exactly(dModel))
-      return (0..<count).map { expert in
+      let (gateUp, downs): ([MatrixView], [MatrixView])
+      let dFF: Int
+      if has(packed: layout) {
+        gateUp = try mxfp4Stack(both, count, .any("2·d_ff"), columns: dModel, held: held.count)
+        dFF = try half(
+          gateUp[0].rows, of: "\(both)_blocks", expected: "[\(count), 2·d_ff, \(dModel / 32), 16]", expectation)
+        downs = try mxfp4Stack(down, count, .exactly(dModel), columns: dFF, held: held.count)
+      } else {
+        gateUp = try stack(both, count, .exactly(dModel), .any("2·d_ff"), held.count).map(\.transposed)
+        dFF = try half(gateUp[0].rows, of: both, expected: "[\(count), \(dModel), 2·d_ff]", expectation)
+        downs = try stack(down, count, .exactly(dFF), .exactly(dModel), held.count).map(\.transposed)
+      }
+      let biases = try stack(both + "_bias", count, .exactly(2 * dFF), held.count)
+      let downBiases = try stack(down + "_bias", count, .exactly(dModel), held.count)
+      return held.map { expert in
         LayerWeights(
           gate: gate, gateProj: gateUp[expert].rows(0..<2 * dFF, step: 2),
           upProj: gateUp[expert].rows(1..<2 * dFF, step: 2), downProj: downs[expert],
           gateBias: biases[expert].elements(0..<2 * dFF, step: 2),
           upBias: biases[expert].elements(1..<2 * dFF, step: 2), downBias: downBiases[expert])
       }
-    }
-  }
-
-  /// MXFP4 stands as blocks and scales in place of the tensor: named as what they are.
-  private func confirmNotQuantised(_ name: String) throws(CheckpointError) {
-    let blocks = "\(prefix)\(name)_blocks"
-    if tensors["\(prefix)\(name)"] == nil, let stored = tensors[blocks] {
-      throw .unsupportedElementType(tensor: blocks, found: stored.description.elementType)
     }
   }
 
@@ -166,23 +204,46 @@ extension LayerAssembly {
 
   /// The matrices that stand one behind the other in `[count, rows, columns]`.
   private mutating func stack(
-    _ name: String, _ count: Int, _ rows: Size, _ columns: Size
+    _ name: String, _ count: Int, _ rows: Size, _ columns: Size, _ held: Int
   ) throws(CheckpointError) -> [MatrixView] {
-    let (base, type, shape) = try tensor("\(prefix)\(name)", [.exactly(count), rows, columns])
+    let name = "\(prefix)\(name)"
+    let (base, type, shape) = try tensor(
+      name, [.exactly(count), rows, columns], types: WeightType.ofMatrices, share: (held, count))
+    let scales = try scales(ofEach: name, type, shape, held: held)
     // Unsafe: the header's checks have the tensor hold as many elements as its shape says.
     return (0..<count).map {
       MatrixView(
-        base: base + $0 * shape[1] * shape[2] * type.byteCount, type: type, rows: shape[1], columns: shape[2])
+        base: base + $0 * shape[1] * shape[2] * type.bits / 8, type: type, rows: shape[1], columns: shape[2],
+        scales: scales?($0))
+    }
+  }
+
+  /// The matrices that stand one below the other in `[count·d_ff, columns]`.
+  private mutating func rowStack(
+    _ name: String, _ count: Int, _ columns: Int, _ held: Int, _ expectation: LayerExpectation
+  ) throws(CheckpointError) -> [MatrixView] {
+    let (whole, expected) = ("\(prefix)\(name)", "\(count)·d_ff")
+    let (base, type, shape) = try tensor(whole, [.any(expected), .exactly(columns)], share: (held, count))
+    guard shape[0].isMultiple(of: count) else {
+      throw .misshapenTensor(name: whole, expected: "[\(expected), \(columns)]", found: shape)
+    }
+    let dFF = shape[0] / count
+    if let (member, values) = expectation.dFF, !values.contains(dFF) {
+      throw .contradiction(
+        tensor: whole, shape: shape, member: member, value: values.map(String.init).joined(separator: " or "))
+    }
+    return (0..<count).map {
+      MatrixView(base: base + $0 * dFF * columns * type.bits / 8, type: type, rows: dFF, columns: columns)
     }
   }
 
   /// The vectors of `[count, length]`.
   private mutating func stack(
-    _ name: String, _ count: Int, _ length: Size
+    _ name: String, _ count: Int, _ length: Size, _ held: Int
   ) throws(CheckpointError) -> [VectorView] {
-    let (base, type, shape) = try tensor("\(prefix)\(name)", [.exactly(count), length])
+    let (base, type, shape) = try tensor("\(prefix)\(name)", [.exactly(count), length], share: (held, count))
     return (0..<count).map {
-      VectorView(base: base + $0 * shape[1] * type.byteCount, type: type, count: shape[1])
+      VectorView(base: base + $0 * shape[1] * type.bits / 8, type: type, count: shape[1])
     }
   }
 }
@@ -192,16 +253,23 @@ extension Family.Experts {
   fileprivate var projections: Family.Projections {
     switch self {
     case .separate(let projections): projections
-    case .stacked, .interleavedTransposed: .separate(gate: "gate_proj", up: "up_proj", down: "down_proj")
+    case .stacked, .stackedOnRows, .interleavedTransposed:
+      .separate(gate: "gate_proj", up: "up_proj", down: "down_proj")
     }
   }
 
   /// What one expert computes, in words.
-  fileprivate func rule(_ gate: Gate) -> String {
+  ///
+  /// - Parameter isPacked: as MXFP4, in which nothing is transposed.
+  fileprivate func rule(_ gate: Gate, isPacked: Bool) -> String {
     switch self {
     case .separate(let projections): "experts: \(projections.rule(gate, hasDown: true))"
     case .stacked(let both, let down):
       "\(down)(\(gate.rule(gate: "\(both)[first half] x", up: "\(both)[second half] x")))"
+    case .stackedOnRows(let gateName, let upName, let down):
+      "\(down)[expert]ᵀ(\(gate.rule(gate: "\(gateName)[expert] x", up: "\(upName)[expert] x")))"
+    case .interleavedTransposed(let both, let down) where isPacked:
+      "\(down)(\(gate.rule(gate: "\(both)[even rows] x", up: "\(both)[odd rows] x")))"
     case .interleavedTransposed(let both, let down):
       "\(down)ᵀ(\(gate.rule(gate: "\(both)ᵀ[even rows] x", up: "\(both)ᵀ[odd rows] x")))"
     }

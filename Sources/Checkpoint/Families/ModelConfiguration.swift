@@ -2,8 +2,9 @@ import TensorCoding
 
 /// `config.json`, as far as a feed-forward layer depends on it: the scalars of the language model's part.
 ///
-/// A multimodal model nests that part as `text_config`; its members then stand for the outer ones. `null` counts as
-/// absent. Nothing is interpreted here: which member means what is the family's knowledge.
+/// A multimodal model nests that part as `text_config`; its members then stand for the outer ones, but for how weights
+/// are quantised, which both may say. A member of a nested object is named by its path, `ffn_config/moe_top_k`. `null`
+/// counts as absent. Nothing is interpreted here: which member means what is the family's knowledge.
 struct ModelConfiguration {
   static let fileName = "config.json"
   static let bytesLimit = 16 << 20
@@ -12,7 +13,11 @@ struct ModelConfiguration {
   /// The language model's `model_type`, or the outer one where the nested part has none.
   let modelType: String?
   private let members: [String: Value]
+  private let nulls: Set<String>
   private let pointer: String
+
+  /// How the weights are quantised, beside the model's own members.
+  static let quantization = "quantization_config"
 
   private enum Value {
     case string(String)
@@ -39,50 +44,61 @@ struct ModelConfiguration {
   init(_ path: String) throws(CheckpointError) {
     self.path = path
     let json = try ReadOnlyFile.contents(of: path, limit: Self.bytesLimit)
-    var nested: [String: Value]?
-    let outer: [String: Value]
+    var (outer, nested) = (Members(), Members())
+    var isNested = false
     do {
-      outer = try JSONReader.read(json) { (reader) throws(JSONError) in
-        try Self.members(&reader) { (reader, name) throws(JSONError) in
+      try JSONReader.read(json) { (reader) throws(JSONError) in
+        try outer.read(&reader, below: "") { (reader, name) throws(JSONError) in
           guard name == "text_config", try reader.peek() == .object else { return false }
-          nested = try Self.members(&reader) { (_, _) throws(JSONError) in false }
+          isNested = true
+          try nested.read(&reader, below: "") { (_, _) throws(JSONError) in false }
           return true
         }
       }
     } catch {
       throw .malformedJSON(path: path, error)
     }
-    members = nested ?? outer
-    pointer = nested == nil ? "" : "/text_config"
-    modelType = Self.string(nested?["model_type"]) ?? Self.string(outer["model_type"])
+    modelType = Self.string(nested.values["model_type"]) ?? Self.string(outer.values["model_type"])
+    pointer = isNested ? "/text_config" : ""
+    nulls = isNested ? nested.nulls : outer.nulls
+    let quantization = outer.values.filter { $0.key.hasPrefix(Self.quantization) }
+    members = isNested ? nested.values.merging(quantization) { inner, _ in inner } : outer.values
   }
 
   private static func string(_ value: Value?) -> String? {
     if case .string(let string)? = value { string } else { nil }
   }
 
-  /// The members of an object, without the `null`s and without those that `consumed` has read itself.
-  private static func members(
-    _ reader: inout JSONReader, consumed: (inout JSONReader, String) throws(JSONError) -> Bool
-  ) throws(JSONError) -> [String: Value] {
-    var members: [String: Value] = [:]
-    var keys = KeySet()
-    try reader.readObject { (reader, name) throws(JSONError) in
-      try keys.insert(name)
-      if try consumed(&reader, name) { return }
-      let kind = try reader.peek()
-      switch kind {
-      case .string: members[name] = .string(try reader.readString())
-      case .boolean: members[name] = .boolean(try reader.readBool())
-      case .number: members[name] = try number(&reader)
-      case .null: try reader.readNull()
-      case .array: members[name] = try array(&reader)
-      case .object:
-        members[name] = .other(kind)
-        try reader.skipValue()
+  /// The members of an object and of those nested in it, by their paths as JSON pointers write them (RFC 6901).
+  private struct Members {
+    var values: [String: Value] = [:]
+    var nulls: Set<String> = []
+
+    /// - Parameter consumed: reads a member itself and says so, or leaves it.
+    mutating func read(
+      _ reader: inout JSONReader, below path: String,
+      consumed: (inout JSONReader, String) throws(JSONError) -> Bool
+    ) throws(JSONError) {
+      var keys = KeySet()
+      try reader.readObject { (reader, key) throws(JSONError) in
+        try keys.insert(key)
+        if try consumed(&reader, key) { return }
+        let name = path + key.replacing("~", with: "~0").replacing("/", with: "~1")
+        let kind = try reader.peek()
+        switch kind {
+        case .string: values[name] = .string(try reader.readString())
+        case .boolean: values[name] = .boolean(try reader.readBool())
+        case .number: values[name] = try number(&reader)
+        case .null:
+          try reader.readNull()
+          nulls.insert(name)
+        case .array: values[name] = try array(&reader)
+        case .object:
+          values[name] = .other(kind)
+          try read(&reader, below: name + "/") { (_, _) throws(JSONError) in false }
+        }
       }
     }
-    return members
   }
 
   /// An array of integers; any other is only skipped.
@@ -110,6 +126,9 @@ struct ModelConfiguration {
   // MARK: Members
 
   func has(_ name: String) -> Bool { members[name] != nil }
+
+  /// Whether the member is there and `null`, where that says something else than absence.
+  func isNull(_ name: String) -> Bool { nulls.contains(name) }
 
   func string(_ name: String) throws(CheckpointError) -> String? {
     guard let value = members[name] else { return nil }

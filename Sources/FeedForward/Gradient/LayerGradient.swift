@@ -2,7 +2,7 @@ internal import CKernels
 
 // The vector–Jacobian product of a layer. With g = ∂L/∂y, h = gate(a, b), a and b the branches before the gate:
 //
-//   ∂L/∂h       = g·W_down                        (g itself without a down projection)
+//   ∂L/∂h       = g·W_down                        (g itself without a down projection; then through the norm, if any)
 //   ∂L/∂a       = ∂L/∂h ⊙ ∂gate/∂a,  ∂L/∂b = ∂L/∂h ⊙ ∂gate/∂b
 //   ∂L/∂x       = ∂L/∂a·W_a + ∂L/∂b·W_b
 //   ∂L/∂W_a     = ∂L/∂aᵀ·x,  ∂L/∂W_b = ∂L/∂bᵀ·x,  ∂L/∂W_down = gᵀ·h,  a bias's: the sum over the rows
@@ -83,6 +83,7 @@ extension FeedForwardLayer {
         base: scratch.gradOutputBlocks!.base, block_step: rows.count * FFN_BLOCK_STRIDE, rows: rows.count)
       job.y = scratch.gradHidden!.base
       functions.run(job, helpers: helpers, totals: totals)
+      if let hiddenNorm { differentiate(hiddenNorm, rows.count, branches, job.y, workspace) }
       gradHidden = UnsafePointer(job.y)
     }
     differentiateGate(rows.count, branches, gradHidden, scratch.gradBlocks!.base)
@@ -96,6 +97,17 @@ extension FeedForwardLayer {
         rows: rows.count, isFirst: isFirst, scratch: scratch, functions: functions, helpers: helpers, totals: totals)
       differentiateWeights(weights, rows, branches, products)
     }
+  }
+
+  /// Takes `gradHidden`, `[rows, dFF]`, from behind the norm to before it.
+  private func differentiate(
+    _ norm: HiddenNorm, _ rows: Int, _ branches: Branches, _ gradHidden: UnsafeMutablePointer<Float>,
+    _ workspace: Workspace
+  ) {
+    // The row as it went into the norm, which no forward pass keeps.
+    let hidden = workspace.hiddenRows!.base
+    kernels.apply(gate, a: branches.a, b: branches.b, output: hidden, count: rows * dFF)
+    norm.differentiate(at: hidden, gradients: gradHidden, count: rows)
   }
 
   /// `blocks = [gradHidden ⊙ ∂gate/∂a, gradHidden ⊙ ∂gate/∂b]`, in row blocks of `2·dFF` terms.

@@ -18,7 +18,7 @@ struct WeightProducts {
   /// Packs X, `[rows, columns]`, row-major.
   func pack(_ x: UnsafePointer<Float>, columns: Int) {
     var source = ffn_matrix(
-      base: x, type: FFN_F32, rows: columns, columns: rows, row_stride: 1, column_stride: columns)
+      base: x, type: FFN_F32, rows: columns, columns: rows, row_stride: 1, column_stride: columns, scales: ffn_scales())
     ffn_pack_panels(&source, FFN_F32, 0, Self.panels(columns), scratch.panels!.words)
   }
 

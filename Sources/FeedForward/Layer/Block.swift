@@ -23,7 +23,10 @@ package enum BlockWeights: Sendable {
 package struct BlockShape: Sendable {
   /// What only a mixture has.
   package struct Mixture: Sendable {
+    /// How many the router chooses from.
     package let experts: Int
+    /// Those that are here, ascending.
+    package let held: [Int]
     /// Experts that a row goes to.
     package let topK: Int
     package let hasShared: Bool
@@ -44,7 +47,9 @@ package struct BlockShape: Sendable {
     case .layer(let layer): (first, mixture) = (layer, nil)
     case .mixture(let weights):
       first = weights.experts[0]
-      mixture = Mixture(experts: weights.experts.count, topK: weights.topK, hasShared: weights.shared != nil)
+      mixture = Mixture(
+        experts: weights.count, held: weights.held ?? Array(0..<weights.count), topK: weights.topK,
+        hasShared: weights.shared != nil)
     }
     gate = first.gate
     (dFF, dIn) = (first.gateProj.rows, first.gateProj.columns)
@@ -56,7 +61,8 @@ package struct BlockShape: Sendable {
     switch block {
     case .layer: mixture = nil
     case .mixture(let layer):
-      mixture = Mixture(experts: layer.experts.count, topK: layer.topK, hasShared: layer.shared != nil)
+      mixture = Mixture(
+        experts: layer.count, held: layer.held, topK: layer.topK, hasShared: layer.shared != nil)
     }
   }
 }

@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// One gated feed-forward layer, packed and ready to be applied.
 ///
-/// `y = W_down·gate(W_gate·x + b_gate, W_up·x + b_up) + b_down`; without a down projection `y` is what the gate
-/// returns.
+/// `y = W_down·norm(gate(W_gate·x + b_gate, W_up·x + b_up)) + b_down`, the norm in layers that have one; without a down
+/// projection `y` is what the gate returns.
 ///
 /// The same row gives the same bits, whatever batch it is part of, wherever it stands in it and however many threads
 /// help: each sum has one fixed order (see CKernels). In float32 and integer arithmetic it is one order on every kernel
@@ -30,17 +30,19 @@ package final class FeedForwardLayer: Sendable {
 
   private let gateUp: PackedPanels
   private let down: PackedPanels?
+  let hiddenNorm: HiddenNorm?
   /// Made for the first gradient, kept as long as the layer.
   private let backward = Mutex<BackwardPanels?>(nil)
 
   package var hasDownProjection: Bool { down != nil }
+  package var hasHiddenNorm: Bool { hiddenNorm != nil }
 
   /// Bytes of the packed weights, which stay resident as long as the layer does; from the first gradient on with those
   /// of the transposed ones.
   package var residentBytes: Int { packedBytes + backward.withLock { $0?.byteCount ?? 0 } }
 
   /// Bytes that a forward pass reads.
-  private var packedBytes: Int { gateUp.byteCount + (down?.byteCount ?? 0) }
+  private var packedBytes: Int { gateUp.byteCount + (down?.byteCount ?? 0) + (hiddenNorm?.byteCount ?? 0) }
 
   /// The packed weights as they lie in memory.
   var packedWeights: [UnsafeBufferPointer<Float>] { [gateUp.packedWeights] + (down.map { [$0.packedWeights] } ?? []) }
@@ -63,6 +65,7 @@ package final class FeedForwardLayer: Sendable {
     } else {
       self.down = nil
     }
+    self.hiddenNorm = try weights.hiddenNorm.map { norm throws(LayerError) in try HiddenNorm(norm) }
     self.gate = weights.gate
     self.dIn = weights.gateProj.columns
     self.dFF = weights.gateProj.rows
@@ -127,8 +130,8 @@ package final class FeedForwardLayer: Sendable {
     }
   }
 
-  /// Two phases over panels: gate and up with the gate applied, then down. In integer arithmetic the hidden rows are
-  /// quantised between them, which takes whole blocks.
+  /// Two phases over panels: gate and up with the gate applied, then down. Between them stand the norm, where there is
+  /// one, which takes whole rows, and in integer arithmetic the quantising of the hidden rows, which takes whole blocks.
   private func forwardChunk(
     input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>, activations: ActivationOutputs,
     workspace: Workspace, helpers: Team?
@@ -148,19 +151,31 @@ package final class FeedForwardLayer: Sendable {
       activations.hidden?.update(from: output, count: rows * dFF)
       return
     }
-    first.hidden = activations.hidden
-    first.hidden_blocks = UnsafeMutableRawPointer(workspace.hiddenBlocks!.base)
-    functions.run(first, helpers: helpers, totals: totals)
+    var hidden = ffn_rows(
+      base: workspace.hiddenBlocks!.base, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
+    let quantised = workspace.inputBlocks!.base
+    if let hiddenNorm {
+      let values = activations.hidden ?? workspace.hiddenRows!.base
+      first.hidden = values
+      functions.run(first, helpers: helpers, totals: totals)
+      hiddenNorm.apply(to: values, count: rows)
+      let blocks = arithmetic.isInteger ? quantised : workspace.hiddenBlocks!.base
+      hidden = block(ffn_blocking(values, rows: rows, terms: dFF, blocks: blocks), helpers: helpers, totals: totals)
+    } else {
+      first.hidden = activations.hidden
+      first.hidden_blocks = hidden.base
+      functions.run(first, helpers: helpers, totals: totals)
+      if arithmetic.isInteger {
+        let blocking = ffn_blocking(
+          x: workspace.hiddenBlocks!.base, block_step: rows * FFN_BLOCK_STRIDE, row_step: FFN_BLOCK_STRIDE,
+          rows: rows, terms: dFF, blocks: quantised)
+        hidden = block(blocking, helpers: helpers, totals: totals)
+      }
+    }
 
     var second = ffn_project()
     second.panels = down.kernelPanels
-    second.x = ffn_rows(base: first.hidden_blocks, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
-    if arithmetic.isInteger {
-      let blocking = ffn_blocking(
-        x: workspace.hiddenBlocks!.base, block_step: rows * FFN_BLOCK_STRIDE, row_step: FFN_BLOCK_STRIDE,
-        rows: rows, terms: dFF, blocks: workspace.inputBlocks!.base)
-      second.x = block(blocking, helpers: helpers, totals: totals)
-    }
+    second.x = hidden
     second.y = output
     functions.run(second, helpers: helpers, totals: totals)
   }
@@ -192,7 +207,7 @@ package struct ActivationOutputs {
   package var gate: UnsafeMutablePointer<Float>?
   /// `W_up·x + b_up`, before any activation.
   package var up: UnsafeMutablePointer<Float>?
-  /// What goes into the down projection.
+  /// What goes into the down projection: after the norm, where there is one.
   package var hidden: UnsafeMutablePointer<Float>?
 
   package init(
@@ -221,6 +236,7 @@ extension LayerWeights {
     try validate(upBias, .upBias, count: dFF)
     guard let downProj else {
       guard downBias == nil else { throw .biasWithoutProjection(.downBias) }
+      if let hiddenNorm { throw .hiddenNorm(found: hiddenNorm.weight.count, expected: 0) }
       return
     }
     guard downProj.rows > 0 else { throw .empty(.downProj) }
@@ -228,6 +244,9 @@ extension LayerWeights {
       throw .shape(.downProj, found: [downProj.rows, downProj.columns], expected: [downProj.rows, dFF])
     }
     try validate(downBias, .downBias, count: downProj.rows)
+    if let hiddenNorm, hiddenNorm.weight.count != dFF {
+      throw .hiddenNorm(found: hiddenNorm.weight.count, expected: dFF)
+    }
   }
 
   private func validate(_ bias: VectorView?, _ name: LayerTensor, count: Int) throws(LayerError) {

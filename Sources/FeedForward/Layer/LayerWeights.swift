@@ -1,6 +1,6 @@
 /// What a gated feed-forward layer is made of, before it is packed.
 ///
-/// `y = W_down·gate(W_gate·x + b_gate, W_up·x + b_up) + b_down`; without `downProj` the layer ends at the gate.
+/// `y = W_down·norm(gate(W_gate·x + b_gate, W_up·x + b_up)) + b_down`; without `downProj` the layer ends at the gate.
 package struct LayerWeights: Sendable {
   package var gate: Gate
   /// `[dFF, dIn]`
@@ -15,10 +15,13 @@ package struct LayerWeights: Sendable {
   package var upBias: VectorView?
   /// `[dOut]`
   package var downBias: VectorView?
+  /// What the hidden row goes through before the down projection.
+  package var hiddenNorm: HiddenNormWeights?
 
   package init(
     gate: Gate, gateProj: MatrixView, upProj: MatrixView, downProj: MatrixView? = nil,
-    gateBias: VectorView? = nil, upBias: VectorView? = nil, downBias: VectorView? = nil
+    gateBias: VectorView? = nil, upBias: VectorView? = nil, downBias: VectorView? = nil,
+    hiddenNorm: HiddenNormWeights? = nil
   ) {
     self.gate = gate
     self.gateProj = gateProj
@@ -27,6 +30,20 @@ package struct LayerWeights: Sendable {
     self.gateBias = gateBias
     self.upBias = upBias
     self.downBias = downBias
+    self.hiddenNorm = hiddenNorm
+  }
+}
+
+/// RMSNorm of a layer's hidden row: `h·weight/√(mean(h²) + ε)` (Zhang and Sennrich 2019, arXiv 1910.07467).
+package struct HiddenNormWeights: Sendable {
+  /// `[dFF]`
+  package var weight: VectorView
+  /// ε, at least zero.
+  package var epsilon: Float
+
+  package init(weight: VectorView, epsilon: Float) {
+    self.weight = weight
+    self.epsilon = epsilon
   }
 }
 
@@ -48,6 +65,8 @@ package enum LayerError: Error, Equatable {
   case empty(LayerTensor)
   /// There is a bias for the down projection, and no down projection.
   case biasWithoutProjection(LayerTensor)
+  /// The norm's weight is not as long as a hidden row, which without a down projection has no norm at all.
+  case hiddenNorm(found: Int, expected: Int)
   /// The file behind the weights could not be read.
   case unreadable
   /// The machine has no memory for the packed weights.

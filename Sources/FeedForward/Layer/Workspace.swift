@@ -13,6 +13,8 @@ package final class Workspace {
   private(set) var inputBlocks: AlignedFloats?
   /// Row blocks of the hidden rows, `[blocks of dFF][rows][528]`.
   private(set) var hiddenBlocks: AlignedFloats?
+  /// Hidden rows on their way through a norm, `[rows, dFF]`.
+  private(set) var hiddenRows: AlignedFloats?
   /// Sums of the panels in work, `[4][rows][32]`.
   private(set) var totals: AlignedFloats?
   /// What a mixture keeps beside its experts' scratch.
@@ -24,7 +26,9 @@ package final class Workspace {
 
   /// Bytes held now.
   package var byteCount: Int {
-    [inputBlocks, hiddenBlocks, totals].reduce(routes.byteCount + gradient.byteCount) { $0 + ($1?.byteCount ?? 0) }
+    [inputBlocks, hiddenBlocks, hiddenRows, totals].reduce(routes.byteCount + gradient.byteCount) {
+      $0 + ($1?.byteCount ?? 0)
+    }
   }
 
   /// Makes room for `rows` rows of `layer`. Does nothing where there is room already; called at start for every layer
@@ -37,6 +41,7 @@ package final class Workspace {
     if layer.hasDownProjection {
       Workspace.grow(&hiddenBlocks, to: Workspace.blockFloats(rows: rows, terms: layer.dFF))
     }
+    if layer.hasHiddenNorm { Workspace.grow(&hiddenRows, to: rows * layer.dFF) }
   }
 
   /// Makes room for the products of `rows` rows of `terms` terms.

@@ -16,11 +16,11 @@ package enum Arithmetic: String, Sendable, CaseIterable {
   /// arithmetic errs by 1.3%, at most 2%.
   case int4
 
-  /// The arithmetic that takes the weights as they are stored; f16 is widened to float32, exactly.
+  /// The arithmetic that takes the weights as they are stored; f16 and scaled F8 are widened to float32, MXFP4 to bf16.
   package static func `default`(for type: WeightType) -> Arithmetic {
     switch type {
-    case .f32, .f16: .f32
-    case .bf16: .bf16
+    case .f32, .f16, .f8E4M3: .f32
+    case .bf16, .mxfp4, .f8E8M0: .bf16
     }
   }
 
@@ -32,11 +32,11 @@ package enum Arithmetic: String, Sendable, CaseIterable {
     }
   }
 
-  /// What weights stored as `type` become in panels: bf16 stays so in float32 arithmetic, which is half the memory for
-  /// the same bits.
-  func panelType(for type: WeightType) -> ffn_type {
+  /// What weights become in panels: those that bf16 holds exactly stay so in float32 arithmetic, which is half the memory
+  /// for the same bits.
+  func panelType(isExactInBF16: Bool) -> ffn_type {
     switch self {
-    case .f32: type == .bf16 ? FFN_BF16 : FFN_F32
+    case .f32: isExactInBF16 ? FFN_BF16 : FFN_F32
     case .bf16: FFN_BF16
     case .int8: FFN_INT8
     case .int4: FFN_INT4

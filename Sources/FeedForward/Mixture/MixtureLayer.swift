@@ -4,17 +4,24 @@ internal import Glibc
 /// A mixture of experts, packed and ready to be applied: ``MixtureWeights`` says what it computes.
 ///
 /// The rows of a batch are grouped by expert, so that an expert's weights are streamed once for all rows that chose it.
-/// A row's sum runs over its experts in ascending order of their indices, and the shared expert comes last; each term
-/// is rounded before it is added. Together with the layers' own promise, the same row therefore gives the same bits
+/// A row's sum runs over its experts in ascending order of their indices, then come the shared expert and the bias; each
+/// term is rounded before it is added. Together with the layers' own promise, the same row therefore gives the same bits
 /// whatever batch it is part of.
 package final class MixtureLayer: Sendable {
   package let routing: Routing
   package let topK: Int
+  /// How many experts the router chooses from.
+  package let count: Int
+  /// Those that are here, by ascending index.
   package let experts: [FeedForwardLayer]
+  /// Their indices.
+  package let held: [Int]
+  private let isHeld: [Bool]
   package let shared: FeedForwardLayer?
   private let router: Projection
   private let correction: AlignedFloats?
   private let sharedGate: Projection?
+  private let outputBias: AlignedFloats?
 
   package var gate: Gate { experts[0].gate }
   /// Inputs of a row.
@@ -23,17 +30,22 @@ package final class MixtureLayer: Sendable {
   package var dFF: Int { experts[0].dFF }
   /// Outputs of a row.
   package var dOut: Int { experts[0].dOut }
+  /// Whether every expert that the router may choose is here.
+  package var isWhole: Bool { held.count == count }
+
+  /// Whether an expert is here; one that is not adds nothing to a row's sum.
+  package func holds(_ expert: Int) -> Bool { isHeld[expert] }
   package var hasSharedGate: Bool { sharedGate != nil }
 
   /// Bytes of the packed weights, which stay resident as long as the mixture does.
   package var residentBytes: Int {
     experts.reduce(0) { $0 + $1.residentBytes } + (shared?.residentBytes ?? 0) + router.byteCount
-      + (sharedGate?.byteCount ?? 0) + (correction?.byteCount ?? 0)
+      + (sharedGate?.byteCount ?? 0) + (correction?.byteCount ?? 0) + (outputBias?.byteCount ?? 0)
   }
 
   /// Multiply–adds of one routed row.
   package var multiplyAddsOfRow: Int {
-    experts.count * dIn + topK * Block.layer(experts[0]).multiplyAddsOfRow
+    count * dIn + topK * Block.layer(experts[0]).multiplyAddsOfRow
       + (shared.map { Block.layer($0).multiplyAddsOfRow } ?? 0)
   }
 
@@ -65,19 +77,22 @@ package final class MixtureLayer: Sendable {
     topK = weights.topK
     router = try projection(weights.router, weights.routerBias, .router)
     sharedGate = try weights.sharedGate.map { gate throws(MixtureError) in try projection(gate, nil, .sharedGate) }
-    correction = try weights.correctionBias.map { bias throws(MixtureError) in
-      guard let floats = bias.widened() else {
-        throw .layer(.correctionBias, .outOfMemory(bytes: bias.count * MemoryLayout<Float>.stride))
-      }
-      return floats
+    func floats(_ vector: VectorView, _ part: MixturePart) throws(MixtureError) -> AlignedFloats {
+      do { return try vector.widened() } catch { throw .layer(part, error) }
     }
+    correction = try weights.correctionBias.map { bias throws(MixtureError) in try floats(bias, .correctionBias) }
+    outputBias = try weights.outputBias.map { bias throws(MixtureError) in try floats(bias, .outputBias) }
+    let held = weights.held ?? Array(weights.experts.indices)
+    self.held = held
+    count = weights.count
+    isHeld = (0..<weights.count).map(Set(held).contains)
     var experts: [FeedForwardLayer] = []
-    for (index, expert) in weights.experts.enumerated() { experts.append(try layer(expert, .expert(index))) }
+    for (index, expert) in zip(held, weights.experts) { experts.append(try layer(expert, .expert(index))) }
     self.experts = experts
     shared = try weights.shared.map { shared throws(MixtureError) in try layer(shared, .shared) }
   }
 
-  /// Routes a batch of rows and applies their experts.
+  /// Routes a batch of rows and applies those of their experts that are here.
   ///
   /// - Parameters:
   ///   - input: `[rows, dIn]`, row-major.
@@ -96,17 +111,20 @@ package final class MixtureLayer: Sendable {
       let (input, output) = (input + first * dIn, output + first * dOut)
       route(input, count, workspace)
       workspace.routes.copy(
-        rows: count, topK: topK, experts: experts.count, to: routes.advanced(by: first, topK, experts.count))
+        rows: count, topK: topK, experts: self.count, to: routes.advanced(by: first, topK, self.count))
       sumExperts(input, count, routesOfRow: topK, output, workspace, team)
       if let shared { add(shared, input, count, output, workspace, team) }
+      if let outputBias {
+        for row in 0..<count { Self.add(outputBias.base, times: 1, to: output + row * dOut, count: dOut) }
+      }
     }
   }
 
   /// Applies experts that somebody else has chosen: `y = Σ_k weights[k]·expert_indices[k](x)`, without the shared
-  /// expert.
+  /// expert and the bias.
   ///
   /// - Parameters:
-  ///   - indices: `[rows, choices]`, each a whole number below `experts.count`.
+  ///   - indices: `[rows, choices]`, each a whole number below ``count``.
   ///   - weights: `[rows, choices]`
   package func forward(
     input: UnsafePointer<Float>, rows: Int, indices: UnsafePointer<Float>, weights: UnsafePointer<Float>,
@@ -125,11 +143,11 @@ package final class MixtureLayer: Sendable {
     let table = workspace.routes
     router.apply(to: input, rows: rows, output: table.logits, workspace: workspace)
     let chooser = RowRouter(
-      routing: routing, experts: experts.count, topK: topK, correction: correction.map { UnsafePointer($0.base) },
+      routing: routing, experts: count, topK: topK, correction: correction.map { UnsafePointer($0.base) },
       scratch: table.choiceScratch)
     for row in 0..<rows {
       chooser.choose(
-        from: table.logits + row * experts.count, indices: table.indices + row * topK,
+        from: table.logits + row * count, indices: table.indices + row * topK,
         weights: table.weights + row * topK)
     }
   }
@@ -141,15 +159,15 @@ package final class MixtureLayer: Sendable {
     let table = workspace.routes
     table.group(routes: rows * routesOfRow)
     output.update(repeating: 0, count: rows * dOut)
-    for expert in experts.indices {
-      let routes = table.routes(of: expert)
+    for (index, expert) in zip(held, experts) {
+      let routes = table.routes(of: index)
       for first in stride(from: 0, to: routes.count, by: Workspace.chunkRows) {
         let count = min(Workspace.chunkRows, routes.count - first)
         for place in 0..<count {
           let row = Int(routes[first + place]) / routesOfRow
           (table.gathered + place * dIn).update(from: input + row * dIn, count: dIn)
         }
-        experts[expert].forward(
+        expert.forward(
           input: table.gathered, rows: count, output: table.returned, workspace: workspace, team: team)
         for place in 0..<count {
           let route = Int(routes[first + place])
@@ -211,16 +229,6 @@ package struct RouteOutputs {
   }
 }
 
-extension VectorView {
-  /// The elements as float32; `nil` where there is no memory.
-  fileprivate func widened() -> AlignedFloats? {
-    guard let floats = AlignedFloats(count: count) else { return nil }
-    var source = ffn_matrix(self)
-    ffn_widen(&source, 0, floats.base, count)
-    return floats
-  }
-}
-
 extension RouteTable {
   fileprivate func copy(rows: Int, topK: Int, experts: Int, to outputs: RouteOutputs) {
     outputs.logits?.update(from: logits, count: rows * experts)
@@ -238,7 +246,7 @@ extension Workspace {
   package func reserve(for mixture: MixtureLayer, rows: Int, routesOfRow: Int? = nil) {
     routes.reserve(
       rows: min(rows, MixtureLayer.chunkRows), routesOfRow: routesOfRow ?? mixture.topK,
-      experts: mixture.experts.count, dIn: mixture.dIn, dOut: mixture.dOut)
+      experts: mixture.count, dIn: mixture.dIn, dOut: mixture.dOut)
     reserve(terms: mixture.dIn, rows: rows)
     for expert in mixture.experts { reserve(for: expert, rows: rows) }
     if let shared = mixture.shared { reserve(for: shared, rows: rows) }

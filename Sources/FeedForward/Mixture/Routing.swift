@@ -8,12 +8,23 @@ package enum Routing: Sendable, Equatable {
   /// Scores are the softmax over all experts; the weights are the scores of the chosen, divided by their sum where
   /// `renormalised` (mixtral; qwen2_moe and qwen3_moe by `norm_topk_prob`).
   case softmax(renormalised: Bool)
-  /// The highest logits choose; the weights are the softmax over the chosen (gpt_oss).
+  /// The highest logits choose; the weights are the softmax over the chosen (gpt_oss, granitemoe, jetmoe).
   case softmaxOfChosen
+  /// Scores are the softmax over all experts; of `groups` the `kept` with the highest best score are chosen from. The
+  /// weights are the scores of the chosen, times `scale` (deepseek_v2).
+  case softmaxInGroups(groups: Int, kept: Int, scale: Float)
   /// Scores are `σ(logit)`; score plus correction chooses, first the `kept` groups with the highest sums of their two
-  /// best, then experts within them. The weights are the scores without correction, divided by their sum + 1e-20 where
-  /// `renormalised`, times `scale` (deepseek_v3).
-  case sigmoid(groups: Int, kept: Int, renormalised: Bool, scale: Float)
+  /// best, then experts within them. The weights are the scores without correction, divided by their sum + `floor` where
+  /// `renormalised`, times `scale` (deepseek_v3; lfm2_moe with a floor of 1e-6).
+  case sigmoid(groups: Int, kept: Int, renormalised: Bool, scale: Float, floor: Double = 1e-20)
+
+  /// How many groups the experts stand in, and how many of these are chosen from.
+  var groups: (count: Int, kept: Int) {
+    switch self {
+    case .softmax, .softmaxOfChosen: (1, 1)
+    case .softmaxInGroups(let groups, let kept, _), .sigmoid(let groups, let kept, _, _, _): (groups, kept)
+    }
+  }
 }
 
 /// One row's choice.
@@ -49,15 +60,23 @@ struct RowRouter {
       Self.highest(topK, of: logits, count: experts, into: indices)
       for place in 0..<topK { weights[place] = logits[Int(indices[place])] }
       softmax(weights, count: topK)
-    case .sigmoid(let groups, let kept, let renormalised, let scale):
+    case .softmaxInGroups(let groups, let kept, let scale):
+      scores.update(from: logits, count: experts)
+      softmax(scores, count: experts)
+      let choice = scratch + experts
+      choice.update(from: scores, count: experts)
+      if kept < groups { excludeGroups(choice, groups: groups, kept: kept, scoredBy: 1) }
+      Self.highest(topK, of: choice, count: experts, into: indices)
+      weigh(by: scores, indices, weights, divisorFloor: nil, scale: Double(scale))
+    case .sigmoid(let groups, let kept, let renormalised, let scale, let floor):
       let choice = scratch + experts
       for expert in 0..<experts {
         scores[expert] = Float(1 / (1 + exp(-Double(logits[expert]))))
         choice[expert] = scores[expert] + (correction?[expert] ?? 0)
       }
-      if kept < groups { excludeGroups(choice, groups: groups, kept: kept) }
+      if kept < groups { excludeGroups(choice, groups: groups, kept: kept, scoredBy: 2) }
       Self.highest(topK, of: choice, count: experts, into: indices)
-      weigh(by: scores, indices, weights, divisorFloor: renormalised ? 1e-20 : nil, scale: Double(scale))
+      weigh(by: scores, indices, weights, divisorFloor: renormalised ? floor : nil, scale: Double(scale))
     }
   }
 
@@ -72,15 +91,15 @@ struct RowRouter {
     for place in 0..<topK { weights[place] = Float(Double(scores[Int(indices[place])]) / divisor * scale) }
   }
 
-  /// Experts outside the `kept` best groups count as −∞.
-  private func excludeGroups(_ choice: UnsafeMutablePointer<Float>, groups: Int, kept: Int) {
+  /// Experts outside the `kept` groups with the highest sums of their `best` highest scores count as −∞.
+  private func excludeGroups(_ choice: UnsafeMutablePointer<Float>, groups: Int, kept: Int, scoredBy best: Int) {
     let size = experts / groups
     let sums = scratch + 2 * experts
     let places = UnsafeMutableRawPointer(scratch + 3 * experts).assumingMemoryBound(to: UInt32.self)
     for group in 0..<groups {
       let members = choice + group * size
-      Self.highest(2, of: members, count: size, into: places)
-      sums[group] = members[Int(places[0])] + members[Int(places[1])]
+      Self.highest(best, of: members, count: size, into: places)
+      sums[group] = (1..<best).reduce(members[Int(places[0])]) { $0 + members[Int(places[$1])] }
     }
     Self.highest(kept, of: sums, count: groups, into: places)
     for group in 0..<groups where !(0..<kept).contains(where: { places[$0] == UInt32(group) }) {

@@ -4,7 +4,7 @@ internal import CKernels
 ///
 /// The layout and the order of every sum are described at `ffn_panels` in CKernels.
 ///
-/// ``Arithmetic/panelType(for:)`` says what the stored weights become; their scales stand among them.
+/// ``Arithmetic/panelType(isExactInBF16:)`` says what the stored weights become; their scales stand among them.
 ///
 /// Unsafe pointers: what the kernels are given, into memory that lives as long as this value.
 struct PackedPanels: Sendable {
@@ -28,7 +28,7 @@ struct PackedPanels: Sendable {
     _ matrix: MatrixView, bias: VectorView?, arithmetic: Arithmetic, packing: Packing
   ) throws(LayerError) {
     let panels = (matrix.rows + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
-    let type = arithmetic.panelType(for: matrix.type)
+    let type = arithmetic.panelType(isExactInBF16: matrix.isExactInBF16)
     let isPacked: Bool
     (self, isPacked) = try Self.empty(
       type: type, panels: panels, terms: matrix.columns, columns: matrix.rows, packing: packing)
@@ -48,7 +48,7 @@ struct PackedPanels: Sendable {
   ) throws(LayerError) {
     let run = FFN_PAIR_COLUMNS
     let panels = (a.rows + run - 1) / run
-    let type = arithmetic.panelType(for: a.type == b.type ? a.type : .f32)
+    let type = arithmetic.panelType(isExactInBF16: a.isExactInBF16 && b.isExactInBF16)
     let isPacked: Bool
     (self, isPacked) = try Self.empty(
       type: type, panels: panels, terms: a.columns, columns: a.rows, packing: packing)
@@ -126,14 +126,43 @@ extension ffn_matrix {
   init(_ view: MatrixView) {
     self.init(
       base: view.base, type: view.type.kernelType, rows: view.rows, columns: view.columns,
-      row_stride: view.rowStride, column_stride: view.columnStride)
+      row_stride: view.rowStride, column_stride: view.columnStride, scales: ffn_scales(view.scales))
   }
 
   /// A vector as a matrix of one column, whose row `i` starts at element `i`.
   init(_ view: VectorView) {
     self.init(
       base: view.base, type: view.type.kernelType, rows: view.count, columns: 1,
-      row_stride: view.stride, column_stride: view.stride)
+      row_stride: view.stride, column_stride: view.stride, scales: ffn_scales())
+  }
+}
+
+extension VectorView {
+  /// The elements as float32.
+  ///
+  /// - Throws: ``LayerError/outOfMemory(bytes:)``.
+  func widened() throws(LayerError) -> AlignedFloats {
+    guard let floats = AlignedFloats(count: count) else {
+      throw .outOfMemory(bytes: count * MemoryLayout<Float>.stride)
+    }
+    var source = ffn_matrix(self)
+    ffn_widen(&source, 0, floats.base, count)
+    return floats
+  }
+}
+
+extension ffn_scales {
+  fileprivate init(_ scales: WeightScales?) {
+    self.init()
+    guard let scales else { return }
+    (base, type) = (scales.base, scales.type.kernelType)
+    (rows, columns) = (ffn_scale_axis(scales.rows), ffn_scale_axis(scales.columns))
+  }
+}
+
+extension ffn_scale_axis {
+  fileprivate init(_ axis: WeightScales.Axis) {
+    self.init(first: axis.first, step: axis.step, block: axis.block, stride: axis.stride)
   }
 }
 
@@ -143,6 +172,9 @@ extension WeightType {
     case .f32: FFN_F32
     case .f16: FFN_F16
     case .bf16: FFN_BF16
+    case .f8E4M3: FFN_F8_E4M3
+    case .mxfp4: FFN_F4_E2M1
+    case .f8E8M0: FFN_F8_E8M0
     }
   }
 }

@@ -36,10 +36,12 @@ package struct Packing {
   func pack(
     _ panels: Int, of matrices: [MatrixView], run: Int, _ body: @Sendable (Range<Int>) -> Void
   ) throws(LayerError) {
-    let bytesOfPanel = matrices.reduce(0) { $0 + run * $1.columns * $1.type.byteCount }
+    let bytesOfPanel = matrices.reduce(0) { $0 + run * $1.columns * $1.type.bits / 8 }
     let length = max(1, Self.stretchBytes / max(bytesOfPanel, 1), (panels + Team.chunksLimit - 1) / Team.chunksLimit)
     let isRead = Atomic<Bool>(true)
     let access = source
+    let scales = matrices.compactMap(\.scaleBytes)
+    if let access, !scales.allSatisfy(access.acquire) { throw .unreadable }
     @Sendable func packRange(_ index: Int) {
       let range = index * length..<min(panels, (index + 1) * length)
       let sources = matrices.compactMap {
@@ -56,7 +58,10 @@ package struct Packing {
       for range in 0..<ranges { packRange(range) }
     }
     // Rows that are no stretch of the file have been read here and there.
-    if let source { matrices.forEach { source.release($0.allBytes) } }
+    if let source {
+      matrices.forEach { source.release($0.allBytes) }
+      scales.forEach(source.release)
+    }
     if !isRead.load(ordering: .relaxed) { throw .unreadable }
   }
 }

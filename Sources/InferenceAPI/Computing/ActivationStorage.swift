@@ -16,7 +16,7 @@ struct ActivationWidths: Sendable {
     hidden = block.dFF
     switch block {
     case .layer: (experts, topK) = (0, 0)
-    case .mixture(let mixture): (experts, topK) = (mixture.experts.count, mixture.topK)
+    case .mixture(let mixture): (experts, topK) = (mixture.count, mixture.topK)
     }
   }
 

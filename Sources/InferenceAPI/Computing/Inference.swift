@@ -16,6 +16,8 @@ struct ForwardRequest: Sendable {
   let input: Tensor
   /// Only with a packed mixture.
   let experts: GivenExperts?
+  /// What becomes of rows that need an expert that a mixture lacks.
+  var missing = MissingExperts.refuse
   let activations: ActivationSet
   /// A reading of the monotonic clock; from then on the pass is not begun.
   let deadline: Nanoseconds?
@@ -24,6 +26,14 @@ struct ForwardRequest: Sendable {
   var gradient: GradientQuestion? = nil
 
   var rows: Int { input.shape.leading }
+
+  /// The mixture some of whose experts are not here.
+  var partialMixture: MixtureLayer? {
+    if case .packed(.mixture(let mixture)) = subject, !mixture.isWhole { mixture } else { nil }
+  }
+
+  /// Whether a router chooses from experts of which some are not here.
+  var isRoutedInPart: Bool { experts == nil && partialMixture != nil }
 }
 
 /// What a forward pass gave.
@@ -33,6 +43,8 @@ struct ForwardResult: Sendable {
   /// For those that were asked for, in the order of ``Activation``.
   let activations: [(name: Activation, tensor: Tensor)]
   let gradient: GradientResult?
+  /// Rows whose sums went without some of their experts.
+  let missing: [RowWithoutExperts]
   /// Time in the line.
   let queue: Nanoseconds
   let compute: Nanoseconds
@@ -73,6 +85,8 @@ final class Inference: Sendable {
   final class Entry: Sendable {
     let request: ForwardRequest
     let output: FloatStorage
+    /// Those that the request asked for, and what says which experts its rows need.
+    let kept: ActivationSet
     let activations: ActivationStorage
     let gradient: GradientStorage?
     let completion: @Sendable (Result<ForwardResult, APIError>) -> Void
@@ -83,7 +97,8 @@ final class Inference: Sendable {
     ) {
       self.request = request
       output = FloatStorage(capacity: request.rows * dOut)
-      activations = ActivationStorage(request.activations, rows: request.rows, widths: widths)
+      kept = request.isRoutedInPart ? request.activations.union(ActivationSet(.expertIndices)) : request.activations
+      activations = ActivationStorage(kept, rows: request.rows, widths: widths)
       gradient = request.gradient.map { GradientStorage(of: request.subject, $0, input: request.input.shape) }
       self.completion = completion
     }

@@ -50,10 +50,9 @@ final class WorkerDesk: @unchecked Sendable {
     let compute = MonotonicClock.now() - started - passed
     for (place, entry) in batch.entries.enumerated() {
       entry.payload.completion(
-        .success(
-          entry.payload.result(
-            queue: started - min(entry.enqueuedAt, started) + passed, compute: compute, batchRows: batch.rows,
-            batchRequests: batch.entries.count, standsForBatch: place == 0)))
+        entry.payload.result(
+          queue: started - min(entry.enqueuedAt, started) + passed, compute: compute, batchRows: batch.rows,
+          batchRequests: batch.entries.count, standsForBatch: place == 0))
     }
   }
 
@@ -74,7 +73,7 @@ final class WorkerDesk: @unchecked Sendable {
   private func forward(
     _ block: Block, _ batch: Batch<Inference.Key, Inference.Entry>, between: () -> Void
   ) throws(LayerError) {
-    let wanted = batch.entries.reduce(into: ActivationSet()) { $0.formUnion($1.payload.request.activations) }
+    let wanted = batch.entries.reduce(into: ActivationSet()) { $0.formUnion($1.payload.kept) }
     let widths = ActivationWidths(block)
     let choices = batch.entries[0].payload.request.experts?.choices
     let isGradient = batch.entries[0].payload.gradient != nil
@@ -198,21 +197,38 @@ private struct Rows {
 }
 
 extension Inference.Entry {
-  /// The result, once the engine has filled the entry's memory.
+  /// The result, once the engine has filled the entry's memory; `.experts` where a row needs an expert that is not here
+  /// and the request does not go without it.
   fileprivate func result(
     queue: Nanoseconds, compute: Nanoseconds, batchRows: Int, batchRequests: Int, standsForBatch: Bool
-  ) -> ForwardResult {
+  ) -> Result<ForwardResult, APIError> {
+    let missing = rowsWithoutExperts
+    if request.missing == .refuse, let row = missing.first {
+      return .failure(.experts(.routedAbsent(row: row.row, expert: row.experts[0])))
+    }
     func tensor(_ storage: FloatStorage) -> Tensor {
       storage.setCount(storage.capacity)
       return Tensor(shape: request.input.shape.replacingLast(with: storage.capacity / request.rows), storage: storage)
     }
-    return ForwardResult(
-      output: tensor(output),
-      activations: Activation.allCases.compactMap { name in
-        activations[name].map { (name: name, tensor: tensor($0)) }
-      },
-      gradient: gradient?.result(),
-      queue: queue, compute: compute, batchRows: batchRows, batchRequests: batchRequests,
-      standsForBatch: standsForBatch)
+    return .success(
+      ForwardResult(
+        output: tensor(output),
+        activations: Activation.allCases.compactMap { name in
+          request.activations.contains(name) ? activations[name].map { (name: name, tensor: tensor($0)) } : nil
+        },
+        gradient: gradient?.result(), missing: missing, queue: queue, compute: compute, batchRows: batchRows,
+        batchRequests: batchRequests, standsForBatch: standsForBatch))
+  }
+
+  private var rowsWithoutExperts: [RowWithoutExperts] {
+    guard let mixture = request.partialMixture else { return [] }
+    let given = request.experts?.indices
+    let choices = given?.shape.last ?? mixture.topK
+    guard let indices = given?.storage.baseAddress ?? activations[.expertIndices]?.baseAddress else { return [] }
+    return (0..<request.rows).compactMap { row in
+      // Whole numbers: the router's own, or checked when the request was decoded.
+      let missing = (0..<choices).map { Int(indices[row * choices + $0]) }.filter { !mixture.holds($0) }
+      return missing.isEmpty ? nil : RowWithoutExperts(row: row, experts: missing)
+    }
   }
 }

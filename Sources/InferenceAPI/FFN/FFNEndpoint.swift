@@ -25,11 +25,12 @@ extension InferenceAPI {
         decoding: call.takeBody(), limits: requestLimits, asksForGradient: asksForGradient)
       let subject = try catalog.resolve(request.subject)
       call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
-      try subject.check(request.input.tensor.shape, request.activations, request.experts, configuration)
+      try subject.check(
+        request.input.tensor.shape, request.activations, request.experts, missing: request.missing, configuration)
       if let gradient = request.gradient { try subject.check(gradient, request, configuration) }
       let forward = ForwardRequest(
         subject: subject.layer, input: request.input.tensor, experts: request.experts,
-        activations: request.activations,
+        missing: request.missing ?? .refuse, activations: request.activations,
         deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 },
         gradient: request.gradient)
       try compute(call, forward, decodedSince: started, waited: waited) { result in
@@ -71,8 +72,11 @@ struct FFNSubject: Sendable {
   /// Checks what neither the body nor the layer can say alone.
   ///
   /// - Throws: `.inputWidth`, `.tooManyRows`, `.activationAbsent`, `.experts`.
+  ///
+  /// - Parameter missing: what the request says of experts that are not here; nil where it has no `experts`.
   func check(
-    _ shape: Shape, _ activations: ActivationSet, _ experts: GivenExperts?, _ configuration: APIConfiguration
+    _ shape: Shape, _ activations: ActivationSet, _ experts: GivenExperts?, missing: MissingExperts?,
+    _ configuration: APIConfiguration
   ) throws(APIError) {
     guard shape.last == dIn else { throw .inputWidth(found: shape, expected: dIn) }
     for activation in Activation.allCases where activations.contains(activation) {
@@ -81,9 +85,9 @@ struct FFNSubject: Sendable {
         throw .activationAbsent(activation, isMixture: widths.isMixture)
       }
     }
-    if let experts {
+    if let missing {
       guard case .packed(.mixture(let mixture)) = layer else { throw .experts(.noMixture) }
-      try experts.check(mixture, input: shape)
+      try experts?.check(mixture, input: shape, missing: missing)
     }
     let limit = rowsLimit(configuration, activations, choices: experts?.choices)
     if shape.leading > limit { throw .tooManyRows(found: shape.leading, limit: limit) }

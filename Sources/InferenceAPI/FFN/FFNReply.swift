@@ -23,6 +23,10 @@ struct FFNReply: ComputedReply {
     }
     writer.string(subject.gate.wireName, as: "variant")
     write(result.output, as: "output", to: &writer)
+    if request.missing == .skip {
+      writer.member("missing")
+      writer.array { writer in result.missing.forEach { writer.row($0) } }
+    }
     if !request.activations.isEmpty {
       writer.member("activations")
       writer.object { writer in
@@ -47,6 +51,14 @@ struct FFNReply: ComputedReply {
 }
 
 extension JSONWriter {
+  fileprivate mutating func row(_ row: RowWithoutExperts) {
+    object { writer in
+      writer.integer(row.row, as: "row")
+      writer.member("experts")
+      writer.array { writer in row.experts.forEach { writer.integer($0) } }
+    }
+  }
+
   /// Prints a tensor of whole numbers as nested arrays of integers, whatever the form of those beside it: no datatype of
   /// theirs holds every index.
   mutating func integers(_ tensor: Tensor) {

@@ -14,6 +14,8 @@ struct FFNRequest: Sendable {
   let input: WireTensor
   /// Who computes a row of a mixture, where the request says it in the router's place.
   let experts: GivenExperts?
+  /// Nil where the request does not say: it is refused.
+  let missing: MissingExperts?
   /// Only in a request for gradients.
   let gradient: GradientQuestion?
   let activations: ActivationSet
@@ -119,7 +121,7 @@ struct FFNMembers {
   private var model: String?
   private var layer: LayerReference?
   private var input: WireTensor?
-  private var experts: GivenExperts?
+  private var experts: ExpertsMember?
   private var gradOutput: WireTensor?
   private var wantsWeightsGradient = false
   private var activations: ActivationSet = []
@@ -146,7 +148,7 @@ struct FFNMembers {
       case "layer": layer = try LayerReference(reading: &reader)
       case "input": input = try reader.readTensor(limit: TensorLimits(maxElements: limits.inputElements))
       case "experts":
-        experts = try GivenExperts(reading: &reader, limits: TensorLimits(maxElements: limits.inputElements))
+        experts = try ExpertsMember(reading: &reader, limits: TensorLimits(maxElements: limits.inputElements))
       case "grad_output" where asksForGradient:
         gradOutput = try reader.readTensor(limit: TensorLimits(maxElements: limits.inputElements))
       case "weights_gradient" where asksForGradient: wantsWeightsGradient = try reader.readBool()
@@ -192,10 +194,9 @@ struct FFNMembers {
     guard let input else { throw .missingMember("input") }
     if asksForGradient, gradOutput == nil { throw .missingMember("grad_output") }
     return FFNRequest(
-      subject: try subject(), input: input, experts: experts,
+      subject: try subject(), input: input, experts: experts?.given, missing: experts?.missing,
       gradient: gradOutput.map { GradientQuestion(gradOutput: $0.tensor, wantsWeights: wantsWeightsGradient) },
-      activations: activations,
-      encoding: encoding ?? input.encoding,
+      activations: activations, encoding: encoding ?? input.encoding,
       timeoutMilliseconds: timeoutMilliseconds, id: id)
   }
 

@@ -17,6 +17,8 @@ package final class ModelStore: Sendable {
     package var team: Team?
     /// The layers of every checkpoint that are loaded; all of them without it.
     package var layers: LayerSelection?
+    /// The experts of every mixture that are loaded; all of them without it.
+    package var experts: ExpertSelection?
     /// Where models are looked for that were not given at the start.
     package var repository: ModelRepository?
     /// Where packed panels are kept for the next start.
@@ -180,7 +182,8 @@ package final class ModelStore: Sendable {
     switch source {
     case .made(let make): return .made(try make(name, configuration.kernels))
     case .checkpoint(let path):
-      do { return .checkpoint(try Checkpoint.open(path, layers: configuration.layers)) } catch {
+      let (layers, experts) = (configuration.layers, configuration.experts)
+      do { return .checkpoint(try Checkpoint.open(path, layers: layers, experts: experts)) } catch {
         throw .checkpoint(model: name, error)
       }
     }

@@ -57,6 +57,10 @@ extension JSONWriter {
       writer.integer(shape.dOut, as: "d_out")
       if let mixture = shape.mixture {
         writer.integer(mixture.experts, as: "experts")
+        if mixture.held.count < mixture.experts {
+          writer.member("held_experts")
+          writer.array { writer in mixture.held.forEach { writer.integer($0) } }
+        }
         writer.integer(mixture.topK, as: "top_k")
         writer.member("shared")
         writer.bool(mixture.hasShared)

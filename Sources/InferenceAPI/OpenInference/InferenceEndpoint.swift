@@ -36,7 +36,9 @@ extension InferenceAPI {
       let served = try named.selecting(request.parameters.layer)
       let subject = served.subject
       call.isAbout(served.label, rows: request.input.shape.leading)
-      try subject.check(request.input.shape, request.activations, request.experts, configuration)
+      try subject.check(
+        request.input.shape, request.activations, request.experts, missing: request.experts.map { _ in .refuse },
+        configuration)
       let forward = ForwardRequest(
         subject: subject.layer, input: request.input, experts: request.experts, activations: request.activations,
         deadline: request.parameters.timeoutMicroseconds.map { call.receivedAt + Nanoseconds($0) * 1000 },

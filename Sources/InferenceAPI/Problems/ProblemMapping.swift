@@ -224,7 +224,8 @@ extension Problem {
       self.init(
         type: .conflictingMember, detail: "\(tensor.rawValue) is the bias of a projection that is not there.",
         location: .pointer("/weights/" + tensor.rawValue))
-    case .outOfMemory, .unreadable:
+    // No request brings a norm.
+    case .hiddenNorm, .outOfMemory, .unreadable:
       self.init(type: .internalError, detail: nil)
     }
   }
@@ -259,6 +260,18 @@ extension Problem {
       self.init(
         type: .invalidValue, detail: "An expert's weight is not negative.",
         location: .pointer("/experts/weights" + pointer))
+    case .absent(let pointer, let expert):
+      self.init(
+        type: .missingExpert, detail: "Expert \(expert) is not here; \"missing\": \"skip\" goes without it.",
+        location: .pointer("/experts/indices" + pointer))
+    case .routedAbsent(let row, let expert):
+      self.init(
+        type: .missingExpert,
+        detail: """
+          The router sends row \(row) to expert \(expert), which is not here; "experts": {"missing": "skip"} goes without \
+          it.
+          """,
+        location: .pointer("/input"))
     }
   }
 

@@ -26,6 +26,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
   case duplicateMember = "duplicate-member"
   case conflictingMember = "conflicting-member"
   case shapeMismatch = "shape-mismatch"
+  case missingExpert = "missing-expert"
   case nonFiniteInput = "non-finite-input"
   case nonFiniteOutput = "non-finite-output"
   case rateLimited = "rate-limited"
@@ -53,7 +54,8 @@ package enum ProblemType: String, Sendable, CaseIterable {
       .modelControlOff, .modelSuperseded, .modelUnservable, .methodNotAllowed, .requestTimeout, .contentTooLarge,
       .uriTooLong, .unsupportedMediaType, .expectationFailed,
       .invalidValue, .missingMember, .unknownMember, .duplicateMember, .conflictingMember, .shapeMismatch,
-      .nonFiniteInput, .nonFiniteOutput, .fieldsTooLarge, .internalError, .notImplemented, .versionNotSupported:
+      .missingExpert, .nonFiniteInput, .nonFiniteOutput, .fieldsTooLarge, .internalError, .notImplemented,
+      .versionNotSupported:
       false
     }
   }
@@ -73,7 +75,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
     case .unsupportedMediaType: .unsupportedMediaType
     case .expectationFailed: .expectationFailed
     case .invalidValue, .missingMember, .unknownMember, .duplicateMember, .conflictingMember, .shapeMismatch,
-      .nonFiniteInput, .nonFiniteOutput, .modelUnservable:
+      .missingExpert, .nonFiniteInput, .nonFiniteOutput, .modelUnservable:
       .unprocessableContent
     case .fieldsTooLarge: .requestHeaderFieldsTooLarge
     case .internalError: .internalServerError
@@ -109,6 +111,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
     case .duplicateMember: "A member stands twice"
     case .conflictingMember: "A member does not go with the others"
     case .shapeMismatch: "A tensor has the wrong shape"
+    case .missingExpert: "An expert that a row needs is not on this server"
     case .nonFiniteInput: "An input number is beyond float32"
     case .nonFiniteOutput: "The result is not finite"
     case .rateLimited: "The key's requests come too fast"

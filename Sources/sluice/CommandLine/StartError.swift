@@ -65,7 +65,7 @@ extension CheckpointError {
     switch self {
     case .unreadable, .notARegularFile, .noWeights: StartError.unreadableInput
     case .unwritable: StartError.systemError
-    case .layerSelection, .layerOutOfRange: StartError.wrongUsage
+    case .layerSelection, .layerOutOfRange, .expertSelection, .expertOutOfRange: StartError.wrongUsage
     case .tooLarge, .shrunk, .noConfiguration, .safetensors, .malformedJSON, .missingMember, .duplicateMember,
       .shardOutsideDirectory, .tensorNotInShard, .refusedFamily, .unknownFamily, .unsupportedActivation,
       .unknownVariant, .variantParameter, .noLayers, .ambiguousLayers, .missingTensor, .misshapenTensor,

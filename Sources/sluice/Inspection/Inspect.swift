@@ -20,6 +20,9 @@ struct Inspect: ParsableCommand {
   @Option(help: ArgumentHelp("Only these layers, such as 0-3,7.", valueName: "list"))
   var layers: String?
 
+  @Option(help: ArgumentHelp("Only these experts of each mixture, such as 0-31.", valueName: "list"))
+  var experts: String?
+
   @Option(
     help: ArgumentHelp(
       "Arithmetic: \(ArithmeticName.allValueStrings.joined(separator: ", ")). (default: as the weights are stored)",
@@ -33,7 +36,8 @@ struct Inspect: ParsableCommand {
     let checkpoint: Checkpoint
     do {
       let selection = try layers.map { text throws(CheckpointError) in try LayerSelection(parsing: text) }
-      checkpoint = try Checkpoint.open(path, layers: selection)
+      let experts = try experts.map { text throws(CheckpointError) in try ExpertSelection(parsing: text) }
+      checkpoint = try Checkpoint.open(path, layers: selection, experts: experts)
     } catch {
       throw StartError.inspection(error)
     }
@@ -89,7 +93,9 @@ extension LayerSource {
     let parameters = gate == Gate(wireName: gate.wireName) ? [] : gate.parameters
     var variant = [gate.wireName] + parameters.map { "\($0.name.rawValue)=\($0.value)" }
     if let mixture {
-      variant += ["experts=\(mixture.experts.count)", "top_k=\(mixture.topK)"]
+      variant.append("experts=\(mixture.count)")
+      if let held = mixture.held, held.count < mixture.count { variant.append("held=\(ExpertSelection.text(held))") }
+      variant.append("top_k=\(mixture.topK)")
       if mixture.shared != nil { variant.append("shared") }
     }
     let biases = [("gate", weights.gateBias), ("up", weights.upBias), ("down", weights.downBias)]

@@ -34,6 +34,12 @@ struct ModelOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Load only these layers of every checkpoint, such as 0-3,7.", valueName: "list"))
   var layers: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Load only these experts of every mixture, such as 0-31; a row that needs another one is refused or goes without.",
+      valueName: "list"))
+  var experts: String?
+
   /// What is served from the start. A repository alone starts empty.
   var given: [GivenModel] {
     model.isEmpty && modelRepository == nil ? [GivenModel(name: DemoModel.name, source: .demo)] : model
@@ -49,8 +55,12 @@ struct ModelOptions: ParsableArguments {
     if layers != nil, model.isEmpty, modelRepository == nil {
       throw .usage("--layers selects layers of a checkpoint: --model is missing")
     }
+    if experts != nil, model.isEmpty, modelRepository == nil {
+      throw .usage("--experts selects experts of a checkpoint's mixtures: --model is missing")
+    }
     do {
       configuration.layers = try layers.map { text throws(CheckpointError) in try LayerSelection(parsing: text) }
+      configuration.experts = try experts.map { text throws(CheckpointError) in try ExpertSelection(parsing: text) }
       configuration.repository = try modelRepository.map { path throws(CheckpointError) in try ModelRepository(path) }
     } catch {
       throw .models(error)
