@@ -53,6 +53,7 @@ bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	.build/release/sluice-benchmarks outcomes
 	scripts/bench-http
 	scripts/bench-requests
+	scripts/bench-loading
 
 bench-engine: ## The engine beside oneDNN, ONNX Runtime, OpenVINO and PyTorch (ARGUMENTS="--rows 1 …").
 	$(SWIFT) build -c release --product sluice

@@ -102,9 +102,11 @@ extension Checkpoint {
   package func identity(arithmetics: [Arithmetic]) -> UInt64 {
     var sum = Checksum()
     var files: [ObjectIdentifier: Int] = [:]
+    let layouts = Dictionary(
+      Set(arithmetics).map { ($0, PanelLayout.fingerprint(of: $0)) }, uniquingKeysWith: { first, _ in first })
     for (layer, arithmetic) in zip(layers, arithmetics) {
       sum.add(layer.name)
-      sum.add(PanelLayout.fingerprint(of: arithmetic))
+      sum.add(layouts[arithmetic] ?? 0)
       for file in layer.files where files.updateValue(files.count, forKey: ObjectIdentifier(file)) == nil {
         file.addIdentity(to: &sum)
       }
