@@ -18,7 +18,7 @@ static inline struct tiles tiles_of(const struct ffn_panels *panels) {
   return (struct tiles){f32_tiles, TILE_ROWS, is_cached ? f32_two_panels : 0};
 }
 
-#include "PanelLoops.h"
+#include "ConvolutionLoops.h"
 #include "RowBlocks.h"
 
 static const struct ffn_arithmetic f32_arithmetic = {block_rows, gate_up, project};

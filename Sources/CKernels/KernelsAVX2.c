@@ -20,7 +20,7 @@ static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile_1, bf16_tile_2, b
 #pragma clang attribute pop
 
 const struct ffn_kernels ffn_kernels_avx2 = {
-    "avx2",      &f32_arithmetic, &bf16_arithmetic, &ffn_avx2_integer_arithmetic,      gate,
-    gate_derivatives, multiply_adds,   multiply_adds,    ffn_avx2_integer_multiply_adds, read_floats};
+    "avx2", &f32_arithmetic, &bf16_arithmetic, &ffn_avx2_integer_arithmetic, convolve, gate,
+    gate_derivatives, multiply_adds, multiply_adds, ffn_avx2_integer_multiply_adds, read_floats};
 
 #endif

@@ -24,17 +24,17 @@ static tile_function *const bf16_tiles[TILE_ROWS] = {
 #pragma clang attribute pop
 
 const struct ffn_kernels ffn_kernels_avx512 = {
-    "avx512",      &f32_arithmetic, &bf16_arithmetic, &ffn_avx512_integer_arithmetic,      gate,
-    gate_derivatives, multiply_adds,   multiply_adds,    ffn_avx512_integer_multiply_adds, read_floats};
+    "avx512", &f32_arithmetic, &bf16_arithmetic, &ffn_avx512_integer_arithmetic, convolve, gate,
+    gate_derivatives, multiply_adds, multiply_adds, ffn_avx512_integer_multiply_adds, read_floats};
 
 // The same with the products of bytes in one instruction.
 const struct ffn_kernels ffn_kernels_avx512_vnni = {
-    "avx512_vnni", &f32_arithmetic, &bf16_arithmetic, &ffn_vnni_arithmetic, gate, gate_derivatives, multiply_adds,
-    multiply_adds, ffn_vnni_multiply_adds, read_floats};
+    "avx512_vnni", &f32_arithmetic, &bf16_arithmetic, &ffn_vnni_arithmetic, convolve, gate, gate_derivatives,
+    multiply_adds, multiply_adds, ffn_vnni_multiply_adds, read_floats};
 
 // The same with pairs of bf16 multiplied in hardware as well.
 const struct ffn_kernels ffn_kernels_avx512_bf16 = {
-    "avx512_bf16", &f32_arithmetic, &ffn_bf16_arithmetic, &ffn_vnni_arithmetic, gate, gate_derivatives, multiply_adds,
-    ffn_bf16_multiply_adds, ffn_vnni_multiply_adds, read_floats};
+    "avx512_bf16", &f32_arithmetic, &ffn_bf16_arithmetic, &ffn_vnni_arithmetic, convolve, gate, gate_derivatives,
+    multiply_adds, ffn_bf16_multiply_adds, ffn_vnni_multiply_adds, read_floats};
 
 #endif

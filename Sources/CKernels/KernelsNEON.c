@@ -16,7 +16,7 @@ static tile_function *const bf16_tiles[TILE_ROWS] = {bf16_tile_1, bf16_tile_2, b
 #include "FloatKernels.h"
 
 const struct ffn_kernels ffn_kernels_neon = {
-    "neon",      &f32_arithmetic, &bf16_arithmetic, &ffn_neon_integer_arithmetic,      gate,
-    gate_derivatives, multiply_adds,   multiply_adds,    ffn_neon_integer_multiply_adds, read_floats};
+    "neon", &f32_arithmetic, &bf16_arithmetic, &ffn_neon_integer_arithmetic, convolve, gate,
+    gate_derivatives, multiply_adds, multiply_adds, ffn_neon_integer_multiply_adds, read_floats};
 
 #endif

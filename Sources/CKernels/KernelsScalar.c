@@ -63,5 +63,5 @@ static void bf16_two_panels(
 #include "FloatKernels.h"
 
 const struct ffn_kernels ffn_kernels_scalar = {
-    "scalar",      &f32_arithmetic, &bf16_arithmetic, &ffn_scalar_integer_arithmetic,      gate,
-    gate_derivatives, multiply_adds,   multiply_adds,    ffn_scalar_integer_multiply_adds, read_floats};
+    "scalar", &f32_arithmetic, &bf16_arithmetic, &ffn_scalar_integer_arithmetic, convolve, gate,
+    gate_derivatives, multiply_adds, multiply_adds, ffn_scalar_integer_multiply_adds, read_floats};

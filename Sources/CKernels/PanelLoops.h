@@ -15,13 +15,14 @@ static inline const uint32_t *panel_block(const struct ffn_panels *panels, size_
   return panels->weights + ffn_panel_block(panel, panels->panels, block, panels->terms, panels->type);
 }
 
-// totals[p][row][32] = x·wᵀ for panels first_panel + p of one group, p < count.
+// totals[p][row][32] (+)= x·wᵀ for panels first_panel + p of one group, p < count: set, or added to where `adds`.
 //
 // Block by block; inside a block the rows are spread evenly over as few tiles as they need, so that no number of
 // rows leaves a thin last tile. While a panel's block is in use, out of the nearest caches, its tiles fetch the
-// next one into the second level, each tile its share.
-static void sum_panels(
-    const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, float *totals) {
+// next one into the second level, each tile its share. What is read after the last of them stands at `after`.
+static void add_panels(
+    const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, float *totals, int adds,
+    const uint32_t *after) {
   const struct tiles tiles = tiles_of(panels);
   size_t rows = x->rows, tile_count = ffn_ceil_div(rows, tiles.rows);
   size_t tile_rows = rows / tile_count, larger_tiles = rows % tile_count;
@@ -34,27 +35,36 @@ static void sum_panels(
     const row_element *x_block = (const row_element *)x->base + block * x->block_step;
     for (size_t p = 0, width; p < count; p += width, w += width * words) {
       width = rows == 1 && p + 1 < count && tiles.two_panels ? 2 : 1;
-      const uint32_t *next = w;
+      const uint32_t *next = after;
       if (p + width < count) {
         next = w + width * words;
       } else if (block + 1 < blocks) {
         next = panel_block(panels, first_panel, block + 1);
-      } else if (first_panel + count < panels->panels) { // also where this call ends: the thread goes on there
-        next = panel_block(panels, first_panel + count, 0);
       }
       const char *ahead = (const char *)next;
       if (width == 2) {
-        tiles.two_panels(x_block, w, terms, totals + p * FFN_PANEL_COLUMNS, block == 0, ahead, ahead_step);
+        tiles.two_panels(x_block, w, terms, totals + p * FFN_PANEL_COLUMNS, !adds && block == 0, ahead, ahead_step);
         continue;
       }
       for (size_t t = 0, row = 0, height; t < tile_count; t++, row += height, ahead += ahead_step * steps) {
         height = tile_rows + (t < larger_tiles);
         tiles.of_rows[height - 1](
-            x_block + row * ROW_STRIDE, w, terms, totals + (p * rows + row) * FFN_PANEL_COLUMNS, block == 0,
-            ahead, ahead_step);
+            x_block + row * ROW_STRIDE, w, terms, totals + (p * rows + row) * FFN_PANEL_COLUMNS,
+            !adds && block == 0, ahead, ahead_step);
       }
     }
   }
+}
+
+// The group after the one at first_panel, also where this call ends, since the thread goes on there; or else the same.
+static inline const uint32_t *next_group(const struct ffn_panels *panels, size_t first_panel, size_t count) {
+  return panel_block(panels, first_panel + count < panels->panels ? first_panel + count : first_panel, 0);
+}
+
+// totals[p][row][32] = x·wᵀ
+static void sum_panels(
+    const struct ffn_panels *panels, const struct ffn_rows *x, size_t first_panel, size_t count, float *totals) {
+  add_panels(panels, x, first_panel, count, totals, 0, next_group(panels, first_panel, count));
 }
 
 // Stores the first `count` of 16 floats.

@@ -11,6 +11,9 @@ package struct Checkpoint: Sendable {
   /// The family of a file whose tensors have no prefix.
   package static let bareFamily = "bare"
 
+  /// The family of a file with a gated convolution, or a stack of them.
+  package static let convolutionFamily = "gated_conv"
+
   /// The path as it was given.
   package let path: String
   /// The `model_type` that decided, or ``bareFamily``.
@@ -26,7 +29,8 @@ package struct Checkpoint: Sendable {
   /// Opens a directory with `config.json` and weights, a safetensors file, or the index of a sharded one.
   ///
   /// A file whose tensors are named `gate_proj.weight`, `up_proj.weight` and `down_proj.weight`, without a prefix, is
-  /// one bare layer. Everything else needs the `config.json` beside it.
+  /// one bare layer; one with `conv.weight` or `layers.N.conv.weight` is a gated convolution or a stack of them. Everything
+  /// else needs the `config.json` beside it.
   ///
   /// - Parameters:
   ///   - selection: the layers to load; all of them without it.
@@ -44,6 +48,10 @@ package struct Checkpoint: Sendable {
     if BareLayer.isIn(files), !location.isDirectory || location.configuration == nil {
       return try Checkpoint(bare: BareLayer(files, path: path), path: path, selection, location.notes + files.notes)
     }
+    if BareConvolution.isIn(files), !location.isDirectory || location.configuration == nil {
+      return try Checkpoint(
+        convolution: BareConvolution(files, path: path), path: path, selection, location.notes + files.notes)
+    }
     guard let configuration = location.configuration else {
       throw .noConfiguration(path: path, found: Array(files.tensors.keys.sorted().prefix(4)))
     }
@@ -60,6 +68,17 @@ package struct Checkpoint: Sendable {
     layers = [bare.source]
     rule = bare.source.rule
     self.notes = notes + bare.notes
+  }
+
+  private init(
+    convolution: BareConvolution, path: String, _ selection: LayerSelection?, _ notes: [String]
+  ) throws(CheckpointError) {
+    _ = try selection?.indices(of: 1)
+    self.path = path
+    family = Self.convolutionFamily
+    layers = [convolution.source]
+    rule = convolution.source.rule
+    self.notes = notes + convolution.notes
   }
 
   private init(

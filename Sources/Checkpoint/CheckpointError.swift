@@ -59,6 +59,8 @@ package enum CheckpointError: Error, Equatable {
 
   /// The tensors and the configuration do not make a mixture together.
   case mixture(name: String, MixtureError)
+  /// The tensors do not make a gated convolution, or a stack of them, together.
+  case convolution(name: String, ConvolutionError)
 
   // What was asked for.
 
@@ -132,6 +134,8 @@ extension CheckpointError: CustomStringConvertible {
       "tensor \(tensor) has shape \(shape), but config.json says \(member) is \(value)"
     case .mixture(let name, let error):
       "\(name) is no mixture: \(Self.words(error))"
+    case .convolution(let name, let error):
+      "\(name) is no gated convolution: \(error)"
     case .layerSelection(let found):
       "\"\(found)\" selects no layers: expected numbers and ranges such as 0-3,7"
     case .layerOutOfRange(let requested, let count):

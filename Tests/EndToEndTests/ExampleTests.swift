@@ -7,7 +7,8 @@ import Testing
     .deletingLastPathComponent().appending(path: "examples")
 
   @Test func everyScriptGetsItsAnswer() async throws {
-    let scripts = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter { $0.hasSuffix(".sh") }
+    let scripts = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
+      .filter { FileManager.default.isExecutableFile(atPath: Self.folder.appending(path: $0).path) }
     #expect(!scripts.isEmpty)
     let folder = try TemporaryFolder()
     defer { folder.remove() }

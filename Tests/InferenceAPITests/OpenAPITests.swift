@@ -58,6 +58,7 @@ import Testing
     ("readme", "/v1/ffn"), ("minimal", "/v1/ffn"), ("flat", "/v1/ffn"), ("base64", "/v1/ffn"), ("weights", "/v1/ffn"),
     ("gate", "/v1/glu"), ("halves", "/v1/glu"), ("derivative", "/v1/glu"), ("infer", "/v2/models/demo/infer"),
     ("gradient", "/v1/ffn/gradient"), ("gradientOfWeights", "/v1/ffn/gradient"),
+    ("convolution", "/v1/gated-conv"),
   ])
   func exampleGetsItsReply(_ name: String, _ path: String) async throws {
     let example = try #require(Self.examples[name])
@@ -80,6 +81,9 @@ import Testing
     ("shapeMismatch", "/v1/ffn", #"{"input": [[0.5, -1.0, 2.0]]}"#),
     ("nonFiniteOutput", "/v1/ffn", #"{"input": [[1, 2, 3, 4], [1e30, 2e30, 1e30, 4e30]]}"#),
     ("gradOutputShape", "/v1/ffn/gradient", #"{"input": [[0.5, -1, 2, 0.25]], "grad_output": [[1, 0]]}"#),
+    (
+      "sequenceShape", "/v1/gated-conv", #"{"variant": "glu", "weights": {"conv": [[[1]], [[1]]]}, "input": [1, 2, 3]}"#
+    ),
     ("oddSplit", "/v1/glu", #"{"variant": "glu", "input": [[1, 2, 3], [4, 5, 6]]}"#),
   ])
   func problemIsTheDescribedOne(_ name: String, _ path: String, _ body: String) async throws {

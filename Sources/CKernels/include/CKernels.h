@@ -171,6 +171,14 @@ struct ffn_project {
   float *y; // row-major [rows, columns]
 };
 
+// A gated convolution: hidden = gate(Σ_j x[t + j]·A_jᵀ + a_bias, Σ_j x[t + j]·B_jᵀ + b_bias) for row t, in float32
+// arithmetic. Tap j's block sums are added after those of tap j − 1, in the order of a layer's.
+struct ffn_convolution {
+  struct ffn_gate_up first;      // its panels are the first tap's, with the bias; row t of x meets the first tap
+  const struct ffn_panels *taps; // pair panels of one shape and type
+  size_t tap_count;              // x has tap_count − 1 rows more than x.rows says, in the same blocks
+};
+
 // The way of a layer in one arithmetic. `totals` is scratch of the calling thread, 64-byte aligned: FFN_GROUP_PANELS *
 // rows * 32 floats. Panels are independent, and so are the rows to be blocked: any split over calls and threads gives
 // the same bits.
@@ -184,6 +192,8 @@ struct ffn_arithmetic {
 struct ffn_kernels {
   const char *name;
   const struct ffn_arithmetic *f32, *bf16, *integer;
+  // Panels as in `gate_up`; in float32 arithmetic.
+  void (*convolve)(const struct ffn_convolution *job, size_t first_panel, size_t end_panel, float *totals);
   // y[i] = gate(a[i], b[i]); y may be a or b.
   void (*gate)(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count);
   // by_a[i] = ∂gate/∂a, by_b[i] = ∂gate/∂b at (a[i], b[i]); the results overlap neither each other nor the operands.

@@ -1,12 +1,15 @@
-/// The feed-forward part of one Transformer layer, before it is packed: a layer, or a mixture of them.
+/// What a request names as a layer, before it is packed: the feed-forward part of a Transformer layer, which is a layer or
+/// a mixture of them, or a stack of gated convolutions.
 package enum BlockWeights: Sendable {
   case layer(LayerWeights)
   case mixture(MixtureWeights)
+  case convolution(ConvolutionStackWeights)
 
   package var gate: Gate {
     switch self {
     case .layer(let weights): weights.gate
     case .mixture(let weights): weights.experts[0].gate
+    case .convolution(let stack): stack.layers[0].gate
     }
   }
 
@@ -15,11 +18,12 @@ package enum BlockWeights: Sendable {
     switch self {
     case .layer(let weights): .default(for: weights.gateProj.type)
     case .mixture(let weights): .default(for: weights.experts[0].gateProj.type)
+    case .convolution: .f32
     }
   }
 }
 
-/// What a layer or a mixture takes and gives, packed or not.
+/// What a layer, a mixture or a convolution takes and gives, packed or not.
 package struct BlockShape: Sendable {
   /// What only a mixture has.
   package struct Mixture: Sendable {
@@ -32,18 +36,31 @@ package struct BlockShape: Sendable {
     package let hasShared: Bool
   }
 
+  /// What only a stack of gated convolutions has.
+  package struct Convolution: Sendable {
+    /// Taps of each layer's kernel.
+    package let widths: [Int]
+    package let residualBlocks: Int
+  }
+
   package let gate: Gate
   /// Inputs of a row.
   package let dIn: Int
-  /// Width of the gate, in a mixture of each routed expert's.
+  /// Width of the gate, in a mixture of each routed expert's, in a stack of the last convolution's.
   package let dFF: Int
   /// Outputs of a row.
   package let dOut: Int
   package let mixture: Mixture?
+  package let convolution: Convolution?
 
   package init(_ weights: BlockWeights) {
     let first: LayerWeights
     switch weights {
+    case .convolution(let stack):
+      (gate, dIn, dOut) = (weights.gate, stack.layers[0].channelsIn, stack.layers[stack.layers.count - 1].channelsOut)
+      (dFF, mixture) = (dOut, nil)
+      convolution = Convolution(widths: stack.layers.map(\.kernel.width), residualBlocks: stack.blocks.count)
+      return
     case .layer(let layer): (first, mixture) = (layer, nil)
     case .mixture(let weights):
       first = weights.experts[0]
@@ -51,6 +68,7 @@ package struct BlockShape: Sendable {
         experts: weights.count, held: weights.held ?? Array(0..<weights.count), topK: weights.topK,
         hasShared: weights.shared != nil)
     }
+    convolution = nil
     gate = first.gate
     (dFF, dIn) = (first.gateProj.rows, first.gateProj.columns)
     dOut = first.downProj?.rows ?? dFF
@@ -59,23 +77,29 @@ package struct BlockShape: Sendable {
   package init(_ block: Block) {
     (gate, dIn, dFF, dOut) = (block.gate, block.dIn, block.dFF, block.dOut)
     switch block {
-    case .layer: mixture = nil
+    case .layer: (mixture, convolution) = (nil, nil)
+    case .convolution(let stack):
+      mixture = nil
+      convolution = Convolution(widths: stack.widths, residualBlocks: stack.blocks.count)
     case .mixture(let layer):
+      convolution = nil
       mixture = Mixture(
         experts: layer.count, held: layer.held, topK: layer.topK, hasShared: layer.shared != nil)
     }
   }
 }
 
-/// The feed-forward part of one Transformer layer, packed.
+/// What a request names as a layer, packed.
 package enum Block: Sendable {
   case layer(FeedForwardLayer)
   case mixture(MixtureLayer)
+  case convolution(ConvolutionStack)
 
   package var gate: Gate {
     switch self {
     case .layer(let layer): layer.gate
     case .mixture(let mixture): mixture.gate
+    case .convolution(let stack): stack.gate
     }
   }
 
@@ -84,14 +108,16 @@ package enum Block: Sendable {
     switch self {
     case .layer(let layer): ObjectIdentifier(layer)
     case .mixture(let mixture): ObjectIdentifier(mixture)
+    case .convolution(let stack): ObjectIdentifier(stack)
     }
   }
 
-  /// Multiply–adds of one row.
+  /// Multiply–adds of one row; of a convolution of one position.
   package var multiplyAddsOfRow: Int {
     switch self {
     case .layer(let layer): layer.dFF * (2 * layer.dIn + (layer.hasDownProjection ? layer.dOut : 0))
     case .mixture(let mixture): mixture.multiplyAddsOfRow
+    case .convolution(let stack): stack.multiplyAddsOfPosition
     }
   }
 
@@ -100,6 +126,7 @@ package enum Block: Sendable {
     switch self {
     case .layer(let layer): layer.dIn
     case .mixture(let mixture): mixture.dIn
+    case .convolution(let stack): stack.channelsIn
     }
   }
 
@@ -108,6 +135,7 @@ package enum Block: Sendable {
     switch self {
     case .layer(let layer): layer.dFF
     case .mixture(let mixture): mixture.dFF
+    case .convolution(let stack): stack.channelsOut
     }
   }
 
@@ -116,6 +144,7 @@ package enum Block: Sendable {
     switch self {
     case .layer(let layer): layer.dOut
     case .mixture(let mixture): mixture.dOut
+    case .convolution(let stack): stack.channelsOut
     }
   }
 
@@ -124,6 +153,7 @@ package enum Block: Sendable {
     switch self {
     case .layer(let layer): layer.residentBytes
     case .mixture(let mixture): mixture.residentBytes
+    case .convolution(let stack): stack.residentBytes
     }
   }
 }

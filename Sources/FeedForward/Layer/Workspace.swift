@@ -21,12 +21,16 @@ package final class Workspace {
   var routes = RouteTable()
   /// What a gradient keeps beside the forward pass's scratch.
   var gradient = GradientScratch()
+  /// What a gated convolution keeps.
+  var convolution = ConvolutionScratch()
 
   package init() {}
 
   /// Bytes held now.
   package var byteCount: Int {
-    [inputBlocks, hiddenBlocks, hiddenRows, totals].reduce(routes.byteCount + gradient.byteCount) {
+    [inputBlocks, hiddenBlocks, hiddenRows, totals].reduce(
+      routes.byteCount + gradient.byteCount + convolution.byteCount
+    ) {
       $0 + ($1?.byteCount ?? 0)
     }
   }

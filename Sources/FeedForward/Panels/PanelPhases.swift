@@ -57,7 +57,7 @@ private struct BlockingPhase {
 ///
 /// Unsafe pointers: a team hands each thread the phase by address and a scratch of its own; both outlive `run`, which
 /// returns when all chunks are done.
-private struct PanelPhase<Job> {
+struct PanelPhase<Job> {
   var job: Job
   let functions: ffn_arithmetic
   let panels: Int

@@ -128,7 +128,7 @@ struct Discrepancy {
 
 extension MatrixView {
   /// One row as float32, by the conversions that every stored type has.
-  fileprivate func row(_ index: Int) -> [Float] {
+  func row(_ index: Int) -> [Float] {
     var source = ffn_matrix(self)
     return [Float](unsafeUninitializedCapacity: columns) { buffer, count in
       ffn_widen(&source, index, buffer.baseAddress!, columns)
@@ -154,6 +154,7 @@ extension Block {
     switch self {
     case .layer(let layer): layer.arithmetic
     case .mixture(let mixture): mixture.experts[0].arithmetic
+    case .convolution: .f32
     }
   }
 
@@ -161,6 +162,7 @@ extension Block {
     switch self {
     case .layer(let layer): layer.kernels
     case .mixture(let mixture): mixture.experts[0].kernels
+    case .convolution(let stack): stack.kernels
     }
   }
 
@@ -184,7 +186,9 @@ extension Block {
         guard let worst, let error else { return nil }
         return max(worst, error)
       }
-    case (.layer, .mixture), (.mixture, .layer): preconditionFailure("a block is of its weights' kind")
+    case (.convolution(let stack), .convolution(let weights)):
+      return stack.error(against: weights, source: source)
+    case (.layer, _), (.mixture, _), (.convolution, _): preconditionFailure("a block is of its weights' kind")
     }
   }
 }

@@ -92,6 +92,7 @@ struct RouteTable: Sendable {
   private static let native = [
     Route(.post, "/v1/ffn", content: .json) { $0.computeFFN($1) },
     Route(.post, "/v1/ffn/gradient", content: .json) { $0.computeGradient($1) },
+    Route(.post, "/v1/gated-conv", content: .json) { $0.computeGatedConvolution($1) },
     Route(.post, "/v1/glu", content: .json) { $0.computeGate($1) },
     Route(.get, "/v1/models") { $0.listModels($1) },
     Route(.get, "/v1/models/{model}") { $0.describeModel($1) },

@@ -15,7 +15,7 @@ struct ActivationWidths: Sendable {
   init(_ block: Block) {
     hidden = block.dFF
     switch block {
-    case .layer: (experts, topK) = (0, 0)
+    case .layer, .convolution: (experts, topK) = (0, 0)
     case .mixture(let mixture): (experts, topK) = (mixture.count, mixture.topK)
     }
   }

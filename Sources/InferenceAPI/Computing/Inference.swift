@@ -9,10 +9,11 @@ struct ForwardRequest: Sendable {
   enum Subject: Sendable {
     case packed(Block)
     case given(GivenLayer)
+    case givenConvolution(GivenConvolution)
   }
 
   let subject: Subject
-  /// `[…, dIn]`
+  /// `[…, dIn]`; of a convolution `[length, channels]` or `[batch, length, channels]`
   let input: Tensor
   /// Only with a packed mixture.
   let experts: GivenExperts?
@@ -176,6 +177,9 @@ final class Inference: Sendable {
       (widths, dOut) = (ActivationWidths(block), block.dOut)
     case .given(let layer):
       (key, widths, dOut) = (.alone(id), ActivationWidths(dFF: layer.dFF), layer.dOut)
+    case .givenConvolution(let convolution):
+      (key, dOut) = (.alone(id), convolution.channelsOut)
+      widths = ActivationWidths(dFF: dOut)
     }
     let entry = Entry(request, widths: widths, dOut: dOut, completion: completion)
     do {

@@ -31,20 +31,10 @@ final class WorkerDesk: @unchecked Sendable {
     var passed: Nanoseconds = 0
     func letOthersPass() { passed += pause() }
     let first = batch.entries[0].payload
-    do {
-      switch first.request.subject {
-      case .packed(let block):
-        if batch.entries.count == 1 {
-          try forward(block, first, workspace, between: letOthersPass)
-        } else {
-          try forward(block, batch, between: letOthersPass)
-        }
-      case .given(let given):
-        // Its own workspace: a layer of any shape leaves nothing behind.
-        try forward(.layer(try given.packed(kernels: kernels)), first, Workspace(), between: letOthersPass)
-      }
+    do throws(APIError) {
+      try pass(batch, first, between: letOthersPass)
     } catch {
-      for entry in batch.entries { entry.payload.completion(.failure(.weights(error))) }
+      for entry in batch.entries { entry.payload.completion(.failure(error)) }
       return
     }
     let compute = MonotonicClock.now() - started - passed
@@ -54,6 +44,52 @@ final class WorkerDesk: @unchecked Sendable {
           queue: started - min(entry.enqueuedAt, started) + passed, compute: compute, batchRows: batch.rows,
           batchRequests: batch.entries.count, standsForBatch: place == 0))
     }
+  }
+
+  /// - Throws: `.weights` or `.convolution`, where there is no memory for what has to be packed.
+  private func pass(
+    _ batch: Batch<Inference.Key, Inference.Entry>, _ first: Inference.Entry, between: () -> Void
+  ) throws(APIError) {
+    switch first.request.subject {
+    case .packed(.convolution(let stack)):
+      convolve(stack, batch.entries.flatMap(\.payload.sequences), between: between)
+    case .packed(let block):
+      do {
+        if batch.entries.count == 1 {
+          try forward(block, first, workspace, between: between)
+        } else {
+          try forward(block, batch, between: between)
+        }
+      } catch {
+        throw .weights(error)
+      }
+    // Weights of a request have a workspace of their own: a layer of any shape leaves nothing behind.
+    case .given(let given):
+      do { try forward(.layer(try given.packed(kernels: kernels)), first, Workspace(), between: between) } catch {
+        throw .weights(error)
+      }
+    case .givenConvolution(let given):
+      do { try given.packed(kernels: kernels).forward(first.sequences, workspace: Workspace(), team: team) } catch {
+        throw .convolution(error)
+      }
+    }
+  }
+
+  /// Whole sequences, as many at a time as fill a slice.
+  private func convolve(_ stack: ConvolutionStack, _ sequences: [ConvolutionSequence], between: () -> Void) {
+    let size = slices.rows(of: .convolution(stack))
+    var slice: [ConvolutionSequence] = []
+    var positions = 0
+    for sequence in sequences {
+      if positions >= size {
+        stack.forward(slice, workspace: workspace, team: team)
+        between()
+        (slice, positions) = ([], 0)
+      }
+      slice.append(sequence)
+      positions += sequence.length
+    }
+    stack.forward(slice, workspace: workspace, team: team)
   }
 
   /// One request, from its own memory into its own memory.
@@ -192,11 +228,25 @@ private struct Rows {
       mixture.forward(
         input: input, rows: count, indices: experts.indices, weights: experts.weights, choices: experts.choices,
         output: output, workspace: workspace, team: team)
+    case .convolution:
+      preconditionFailure("a convolution computes sequences, not rows")
     }
   }
 }
 
 extension Inference.Entry {
+  /// The sequences of a request for a convolution, from its own memory into its own memory.
+  fileprivate var sequences: [ConvolutionSequence] {
+    let shape = request.input.shape
+    let length = shape[shape.rank - 2]
+    let channelsOut = output.capacity / request.rows
+    return (0..<request.rows / length).map { index in
+      ConvolutionSequence(
+        input: request.input.storage.baseAddress + index * length * shape.last, length: length,
+        output: output.mutableAddress + index * length * channelsOut)
+    }
+  }
+
   /// The result, once the engine has filled the entry's memory; `.experts` where a row needs an expert that is not here
   /// and the request does not go without it.
   fileprivate func result(

@@ -71,13 +71,14 @@ struct FFNSubject: Sendable {
 
   /// Checks what neither the body nor the layer can say alone.
   ///
-  /// - Throws: `.inputWidth`, `.tooManyRows`, `.activationAbsent`, `.experts`.
+  /// - Throws: `.notFeedForward`, `.inputWidth`, `.tooManyRows`, `.activationAbsent`, `.experts`.
   ///
   /// - Parameter missing: what the request says of experts that are not here; nil where it has no `experts`.
   func check(
     _ shape: Shape, _ activations: ActivationSet, _ experts: GivenExperts?, missing: MissingExperts?,
     _ configuration: APIConfiguration
   ) throws(APIError) {
+    if case .packed(.convolution) = layer { throw .notFeedForward }
     guard shape.last == dIn else { throw .inputWidth(found: shape, expected: dIn) }
     for activation in Activation.allCases where activations.contains(activation) {
       // Experts that the request chose have passed no router.
@@ -119,11 +120,19 @@ extension ModelCatalog {
     case .given(let given):
       return FFNSubject(given)
     case .served(let name, let reference):
-      let model = try self.model(name)
-      let served = try model.layer(reference)
-      guard let block = served.block else { throw .layerNotReady(layer: served.name, model: model.name) }
-      return FFNSubject(block, label: model.label(of: served, block))
+      let (block, label) = try block(name, reference)
+      return FFNSubject(block, label: label)
     }
+  }
+
+  /// The layer that a request names; nil is the default of each.
+  ///
+  /// - Throws: as above.
+  func block(_ name: String?, _ reference: LayerReference?) throws(APIError) -> (Block, LayerLabel) {
+    let model = try self.model(name)
+    let served = try model.layer(reference)
+    guard let block = served.block else { throw .layerNotReady(layer: served.name, model: model.name) }
+    return (block, model.label(of: served, block))
   }
 
   private func model(_ name: String?) throws(APIError) -> ServedModel {

@@ -26,7 +26,7 @@ extension ForwardRequest.Subject {
   /// The shapes of the layer's tensors, in the order of ``LayerTensor``; nil for a mixture.
   var tensorShapes: [(name: LayerTensor, shape: Shape)]? {
     switch self {
-    case .packed(.mixture): nil
+    case .packed(.mixture), .packed(.convolution), .givenConvolution: nil
     case .packed(.layer(let layer)):
       LayerTensor.allCases.compactMap { name in
         guard layer.has(name) else { return nil }

@@ -19,8 +19,8 @@ package struct ModelPacking: Sendable {
   /// Packs one layer and holds it against its weights; their mapping is not needed afterwards, and its pages are let go
   /// as they have been read.
   ///
-  /// - Throws: `.layer` or `.mixture` where its tensors do not fit each other or there is no memory for them,
-  ///   `.checkpoint` where a file has been cut short since it was opened, or cannot be read any more, `.selfCheck` where
+  /// - Throws: `.layer`, `.mixture` or `.convolution` where its tensors do not fit each other or there is no memory for
+  ///   them, `.checkpoint` where a file has been cut short since it was opened, or cannot be read any more, `.selfCheck` where
   ///   it does not compute what its weights say.
   ///
   /// - Parameter stored: what an earlier packing has left of the model; none of the matrices is read then.
@@ -73,6 +73,10 @@ package struct ModelPacking: Sendable {
       } catch {
         throw .mixture(model: model, layer: source.name, error)
       }
+    case .convolution(let weights):
+      do { return .convolution(try ConvolutionStack(weights, kernels: kernels, packing: packing)) } catch {
+        throw .convolution(model: model, layer: source.name, error)
+      }
     }
   }
 }
@@ -90,7 +94,7 @@ package struct PackedLayer: Sendable {
 extension ModelStoreError {
   fileprivate var isOfReading: Bool {
     switch self {
-    case .layer(_, _, .unreadable), .mixture(_, _, .layer(_, .unreadable)): true
+    case .layer(_, _, .unreadable), .mixture(_, _, .layer(_, .unreadable)), .convolution(_, _, .unreadable): true
     default: false
     }
   }

@@ -17,6 +17,7 @@ package enum ModelStoreError: Error, Equatable {
   /// A layer's tensors do not fit each other, or there is no memory for them.
   case layer(model: String, layer: String, LayerError)
   case mixture(model: String, layer: String, MixtureError)
+  case convolution(model: String, layer: String, ConvolutionError)
   /// The packed layer does not compute what its stored weights say: a fault of the program or of the machine.
   ///
   /// - Parameters: relative errors of the norm.
@@ -34,6 +35,7 @@ extension ModelStoreError: CustomStringConvertible {
     case .checkpoint(let model, let error): "model \"\(model)\": \(error)"
     case .layer(let model, let layer, let error): "model \"\(model)\", layer \"\(layer)\": \(error)"
     case .mixture(let model, let layer, let error): "model \"\(model)\", layer \"\(layer)\": \(error)"
+    case .convolution(let model, let layer, let error): "model \"\(model)\", layer \"\(layer)\": \(error)"
     case .selfCheck(let model, let layer, let found, let limit):
       """
       model "\(model)", layer "\(layer)": the packed layer differs from its stored weights by \(found) of the norm, \

@@ -52,9 +52,18 @@ extension JSONWriter {
         writer.member(parameter.rawValue)
         writer.float(value)
       }
-      writer.integer(shape.dIn, as: "d_model")
-      writer.integer(shape.dFF, as: "d_ff")
-      writer.integer(shape.dOut, as: "d_out")
+      writer.string(shape.kind, as: "kind")
+      if let convolution = shape.convolution {
+        writer.integer(shape.dIn, as: "channels_in")
+        writer.integer(shape.dOut, as: "channels_out")
+        writer.member("kernel_widths")
+        writer.array { writer in convolution.widths.forEach { writer.integer($0) } }
+        writer.integer(convolution.residualBlocks, as: "residual_blocks")
+      } else {
+        writer.integer(shape.dIn, as: "d_model")
+        writer.integer(shape.dFF, as: "d_ff")
+        writer.integer(shape.dOut, as: "d_out")
+      }
       if let mixture = shape.mixture {
         writer.integer(mixture.experts, as: "experts")
         if mixture.held.count < mixture.experts {
@@ -76,6 +85,14 @@ extension JSONWriter {
       }
       writer.integer(layer.residentBytes, as: "bytes")
     }
+  }
+}
+
+extension BlockShape {
+  /// Which endpoint computes it.
+  fileprivate var kind: String {
+    if convolution != nil { return "gated_convolution" }
+    return mixture == nil ? "feed_forward" : "mixture"
   }
 }
 

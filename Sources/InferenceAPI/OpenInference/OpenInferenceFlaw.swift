@@ -21,7 +21,7 @@ extension Problem {
       switch error {
       case .unknownModel, .notLoaded, .invalidName: .unknownModel
       case .superseded, .duplicateModel: .modelSuperseded
-      case .checkpoint, .layer, .mixture, .selfCheck: .modelUnservable
+      case .checkpoint, .layer, .mixture, .convolution, .selfCheck: .modelUnservable
       }
     let text = error.description
     self.init(type: type, detail: text.prefix(1).uppercased() + text.dropFirst() + ".")

@@ -33,6 +33,9 @@ enum APIError: Error {
   case missingWeights(LayerTensor)
   case weightsRank(LayerTensor, found: Shape, expected: Int)
   case weights(LayerError)
+  /// A tensor in the request has not the number of dimensions that its meaning asks for.
+  case memberRank(_ pointer: String, found: Shape, expected: Int)
+  case convolution(ConvolutionError)
 
   // What the request asks for.
   /// The request names no model, and none is loaded.
@@ -54,6 +57,13 @@ enum APIError: Error {
   case activationAbsent(Activation, isMixture: Bool)
   /// The given experts do not go with the input or with the layer.
   case experts(GivenExperts.Flaw)
+  /// The layer is a gated convolution, which another path computes.
+  case notFeedForward
+  /// The layer is no gated convolution.
+  case notConvolution
+  /// The input of a convolution is no sequence of its channels, and no batch of them.
+  case sequenceShape(found: Shape, channels: Int)
+  case tooManyPositions(found: Int, limit: Int)
   /// Gradients are asked for of a mixture of experts.
   case gradientOfMixture
   case gradOutputShape(found: Shape, expected: Shape)

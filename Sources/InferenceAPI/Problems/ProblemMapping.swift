@@ -109,6 +109,31 @@ extension Problem {
         location: .pointer("/activations"))
     case .experts(let flaw):
       self.init(flaw)
+    case .memberRank(let pointer, let found, let expected):
+      self.init(
+        type: .shapeMismatch,
+        detail: "Expected \(expected) dimension\(expected == 1 ? "" : "s"), found the shape \(found).",
+        location: .pointer(pointer))
+    case .convolution(let error):
+      self.init(error)
+    case .notFeedForward:
+      self.init(
+        type: .conflictingMember, detail: "The layer is a gated convolution: /v1/gated-conv computes it.",
+        location: .pointer("/layer"))
+    case .notConvolution:
+      self.init(
+        type: .conflictingMember, detail: "The layer is no gated convolution: /v1/ffn computes it.",
+        location: .pointer("/layer"))
+    case .sequenceShape(let found, let channels):
+      self.init(
+        type: .shapeMismatch,
+        detail: "Expected [length, \(channels)] or [batch, length, \(channels)], found the shape \(found).",
+        location: .pointer("/input"))
+    case .tooManyPositions(let found, let limit):
+      self.init(
+        type: .invalidValue,
+        detail: "The input has \(found) positions; with this convolution one request may have \(limit).",
+        location: .pointer("/input"))
     case .gradientOfMixture:
       self.init(
         type: .conflictingMember,
@@ -226,6 +251,23 @@ extension Problem {
         location: .pointer("/weights/" + tensor.rawValue))
     // No request brings a norm.
     case .hiddenNorm, .outOfMemory, .unreadable:
+      self.init(type: .internalError, detail: nil)
+    }
+  }
+
+  private init(_ error: ConvolutionError) {
+    let text = error.description
+    let detail = text.prefix(1).uppercased() + text.dropFirst() + "."
+    switch error {
+    case .length(.bias, _, _):
+      self.init(type: .shapeMismatch, detail: detail, location: .pointer("/weights/bias"))
+    case .empty, .oddOutputs, .channels, .length(.magnitude, _, _):
+      self.init(type: .shapeMismatch, detail: detail, location: .pointer("/weights/conv"))
+    case .width:
+      self.init(type: .invalidValue, detail: detail, location: .pointer("/weights/conv"))
+    case .gate:
+      self.init(type: .invalidValue, detail: detail, location: .pointer("/variant"))
+    case .outOfMemory, .unreadable:
       self.init(type: .internalError, detail: nil)
     }
   }

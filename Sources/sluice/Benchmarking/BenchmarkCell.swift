@@ -32,7 +32,7 @@ struct BenchmarkCell {
     let bytes: Double? =
       switch block {
       case .layer(let layer): Double(layer.residentBytes)
-      case .mixture: nil
+      case .mixture, .convolution: nil
       }
     let peakShares = zip(passes.nanoseconds, passes.peaks).map { operations / $0 / $1 }
     let readShares = bytes.map { bytes in zip(passes.nanoseconds, passes.reads).map { bytes / $0 / $1 } }

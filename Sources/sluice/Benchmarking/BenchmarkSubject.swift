@@ -65,6 +65,8 @@ struct BenchmarkSubject {
       case .layer(let weights): return weights.count
       case .mixture(let mixture):
         return (mixture.experts + [mixture.shared].compactMap(\.self)).reduce(0) { $0 + $1.count }
+      case .convolution(let stack):
+        return stack.layers.reduce(0) { $0 + $1.kernel.outputs * $1.channelsIn * $1.kernel.width }
       }
     }
   }

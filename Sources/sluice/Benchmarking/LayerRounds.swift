@@ -34,6 +34,7 @@ final class LayerRounds {
     switch block {
     case .layer(let layer): workspace.reserve(for: layer, rows: most)
     case .mixture(let mixture): workspace.reserve(for: mixture, rows: most)
+    case .convolution: break
     }
   }
 
@@ -88,6 +89,9 @@ final class LayerRounds {
           layer.forward(input: input, rows: rows, output: output, workspace: workspace, team: team)
         case .mixture(let mixture):
           mixture.forward(input: input, rows: rows, output: output, workspace: workspace, team: team)
+        case .convolution(let stack):
+          let sequence = ConvolutionSequence(input: input, length: rows, output: output)
+          stack.forward([sequence], workspace: workspace, team: team)
         }
       }
     }

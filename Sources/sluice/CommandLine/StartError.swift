@@ -69,7 +69,7 @@ extension CheckpointError {
     case .tooLarge, .shrunk, .noConfiguration, .safetensors, .malformedJSON, .missingMember, .duplicateMember,
       .shardOutsideDirectory, .tensorNotInShard, .refusedFamily, .unknownFamily, .unsupportedActivation,
       .unknownVariant, .variantParameter, .noLayers, .ambiguousLayers, .missingTensor, .misshapenTensor,
-      .unsupportedElementType, .contradiction, .mixture:
+      .unsupportedElementType, .contradiction, .mixture, .convolution:
       StartError.refusedData
     }
   }
@@ -85,6 +85,8 @@ extension ModelStoreError {
     case .layer: StartError.refusedData
     case .mixture(_, _, .layer(_, .outOfMemory)): StartError.systemError
     case .mixture: StartError.refusedData
+    case .convolution(_, _, .outOfMemory): StartError.systemError
+    case .convolution: StartError.refusedData
     case .selfCheck: StartError.softwareError
     }
   }

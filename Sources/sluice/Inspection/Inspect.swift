@@ -79,12 +79,24 @@ struct Inspect: ParsableCommand {
 }
 
 extension LayerSource {
-  /// A mixture shows its first expert; all of them have these shapes.
+  /// A mixture shows its first expert, all of which have these shapes; a stack of convolutions its first layer.
   fileprivate var cells: [String] {
     switch weights {
     case .layer(let weights): cells(weights)
     case .mixture(let mixture): cells(mixture.experts[0], of: mixture)
+    case .convolution(let stack): cells(stack)
     }
+  }
+
+  private func cells(_ stack: ConvolutionStackWeights) -> [String] {
+    var variant = [stack.layers[0].gate.wireName]
+    if stack.layers.count > 1 { variant += ["layers=\(stack.layers.count)", "residual_blocks=\(stack.blocks.count)"] }
+    let kernel = stack.layers[0].kernel
+    return [
+      "\(index)", name, variant.joined(separator: " "), storedType,
+      "[\(kernel.outputs), \(kernel.channelsIn), \(kernel.width)]", "-",
+      stack.layers.contains { $0.bias != nil } ? "conv" : "-", "\(storedBytes)",
+    ]
   }
 
   private func cells(_ weights: LayerWeights, of mixture: MixtureWeights? = nil) -> [String] {
