@@ -44,7 +44,8 @@ final class ConvolutionLayer: Sendable {
         switch error {
         case .outOfMemory(let bytes): throw .outOfMemory(bytes: bytes)
         case .unreadable: throw .unreadable
-        case .shape, .empty, .biasWithoutProjection: preconditionFailure("the taps have one shape: \(error)")
+        case .shape, .empty, .biasWithoutProjection, .hiddenNorm:
+          preconditionFailure("the taps have one shape: \(error)")
         }
       }
     }
@@ -171,7 +172,7 @@ extension KernelView {
   ) throws(ConvolutionError) -> AlignedFloats {
     let terms = channelsIn * width
     if let access {
-      let bytes = UnsafeRawBufferPointer(start: base, count: outputs * terms * type.byteCount)
+      let bytes = UnsafeRawBufferPointer(start: base, count: outputs * terms * type.bits / 8)
       guard access.acquire(bytes) else { throw .unreadable }
     }
     guard let floats = AlignedFloats(count: outputs * terms), let lengths = AlignedFloats(count: outputs) else {

@@ -22,7 +22,7 @@ package struct KernelView: @unchecked Sendable {
   func tap(_ tap: Int, half: Int) -> MatrixView {
     // Unsafe: within the kernel, whose sizes `ConvolutionWeights.validate` has checked.
     MatrixView(
-      base: base + (half * (outputs / 2) * channelsIn * width + tap) * type.byteCount, type: type, rows: outputs / 2,
+      base: base + (half * (outputs / 2) * channelsIn * width + tap) * type.bits / 8, type: type, rows: outputs / 2,
       columns: channelsIn, rowStride: channelsIn * width, columnStride: width)
   }
 }

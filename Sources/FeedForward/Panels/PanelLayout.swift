@@ -35,10 +35,21 @@ extension BlockWeights {
     case .mixture(let mixture):
       [mixture.router] + (mixture.sharedGate.map { [$0] } ?? []) + mixture.experts.flatMap(\.matrices)
         + (mixture.shared?.matrices ?? [])
+    case .convolution(let stack): stack.layers.flatMap(\.matrices)
     }
   }
 }
 
 extension LayerWeights {
   fileprivate var matrices: [MatrixView] { [gateProj, upProj] + (downProj.map { [$0] } ?? []) }
+}
+
+extension ConvolutionWeights {
+  fileprivate var matrices: [MatrixView] {
+    let magnitudes = magnitude.map {
+      MatrixView(base: $0.base, type: $0.type, rows: $0.count, columns: 1, rowStride: $0.stride)
+    }
+    return (0..<kernel.width).flatMap { [kernel.tap($0, half: 0), kernel.tap($0, half: 1)] }
+      + (magnitudes.map { [$0] } ?? [])
+  }
 }
