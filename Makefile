@@ -48,6 +48,7 @@ bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	$(SWIFT) build -c release
 	.build/release/sluice-benchmarks codec
 	.build/release/sluice bench
+	.build/release/sluice-benchmarks gates
 	.build/release/sluice-benchmarks mixture
 	.build/release/sluice-benchmarks http1
 	.build/release/sluice-benchmarks outcomes

@@ -7,7 +7,7 @@ struct Benchmarks: ParsableCommand {
     commandName: "sluice-benchmarks",
     abstract: "Measures Sluice's rooms one by one.",
     subcommands: [
-      CodecBenchmark.self, MixtureBenchmark.self, GradientBenchmark.self, ConvolutionBenchmark.self,
+      CodecBenchmark.self, GateBenchmark.self, MixtureBenchmark.self, GradientBenchmark.self, ConvolutionBenchmark.self,
       ProtocolBenchmark.self, OutcomeBenchmark.self, EchoServer.self,
     ])
 }

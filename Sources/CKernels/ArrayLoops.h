@@ -4,15 +4,52 @@
 
 #include "GateDerivatives.h"
 
-// y = gate(a, b); the last few in a vector filled up with zeros.
-static void gate(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count) {
+// Results of so many floats and more go past the caches: they would only push out what is in them, and a line that is
+// overwritten whole need not be read first. Arrays of this size are in no cache of a core's own.
+enum { STREAMED_FLOATS = 1 << 20 };
+
+// Fewer than a vector, filled up with zeros.
+INLINE void gate_rest(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count) {
+  float a_rest[LANES] = {0}, b_rest[LANES] = {0}, y_rest[LANES];
+  for (size_t c = 0; c < count; c++) a_rest[c] = a[c], b_rest[c] = b[c];
+  store(y_rest, apply_gate(gate, load(a_rest), load(b_rest)));
+  for (size_t c = 0; c < count; c++) y[c] = y_rest[c];
+}
+
+// The loop stands once for each kind, which is a constant to it.
+INLINE void gate_of_kind(
+    enum ffn_gate_kind kind, const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count) {
+  const struct ffn_gate known = {kind, gate->slope, gate->limit};
   size_t i = 0;
-  for (; i + LANES <= count; i += LANES) store(y + i, apply_gate(gate, load(a + i), load(b + i)));
-  if (i < count) {
-    float a_rest[LANES] = {0}, b_rest[LANES] = {0}, y_rest[LANES];
-    for (size_t c = 0; i + c < count; c++) a_rest[c] = a[i + c], b_rest[c] = b[i + c];
-    store(y_rest, apply_gate(gate, load(a_rest), load(b_rest)));
-    for (size_t c = 0; i + c < count; c++) y[i + c] = y_rest[c];
+  if (count >= STREAMED_FLOATS) {
+    i = (size_t)(-(uintptr_t)y / sizeof(float) % LANES);
+    gate_rest(&known, a, b, y, i);
+    for (; i + LANES <= count; i += LANES) {
+      __builtin_nontemporal_store(apply_gate(&known, load(a + i), load(b + i)), (vfloat *)(y + i));
+    }
+    // Such stores are ordered with no others: whoever is told of the result must find it.
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  } else {
+    for (; i + LANES <= count; i += LANES) store(y + i, apply_gate(&known, load(a + i), load(b + i)));
+  }
+  gate_rest(&known, a + i, b + i, y + i, count - i);
+}
+
+// y = gate(a, b)
+static void gate(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count) {
+  switch (gate->kind) {
+  case FFN_GLU: return gate_of_kind(FFN_GLU, gate, a, b, y, count);
+  case FFN_GTU: return gate_of_kind(FFN_GTU, gate, a, b, y, count);
+  case FFN_BILINEAR: return gate_of_kind(FFN_BILINEAR, gate, a, b, y, count);
+  case FFN_REGLU: return gate_of_kind(FFN_REGLU, gate, a, b, y, count);
+  case FFN_GEGLU: return gate_of_kind(FFN_GEGLU, gate, a, b, y, count);
+  case FFN_GEGLU_TANH: return gate_of_kind(FFN_GEGLU_TANH, gate, a, b, y, count);
+  case FFN_GEGLU_QUICK: return gate_of_kind(FFN_GEGLU_QUICK, gate, a, b, y, count);
+  case FFN_SWIGLU: return gate_of_kind(FFN_SWIGLU, gate, a, b, y, count);
+  case FFN_RELU2GLU: return gate_of_kind(FFN_RELU2GLU, gate, a, b, y, count);
+  case FFN_SWIGLU_CLAMPED: return gate_of_kind(FFN_SWIGLU_CLAMPED, gate, a, b, y, count);
+  case FFN_REGLU_SIGMOID: return gate_of_kind(FFN_REGLU_SIGMOID, gate, a, b, y, count);
+  case FFN_GEGLU_SIGMOID: return gate_of_kind(FFN_GEGLU_SIGMOID, gate, a, b, y, count);
   }
 }
 

@@ -68,6 +68,48 @@ import Testing
     #expect(await server.stop() == 0)
   }
 
+  /// Twelve clients on a dense layer, a mixture, and the mixture with experts of their own: each answer has the digits of
+  /// the same rows sent alone, and some shared a batch.
+  @Test func companyOfEveryKindDoesNotChangeABit() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    _ = try Self.writeCheckpoint(to: folder.url)
+    let dense = folder.url.appending(path: "dense")
+    let script = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../scripts/make-checkpoint.py").path
+    let made = try await Program.run(
+      Program.named("python3"), [script, dense.path, "--d-model", "64", "--d-ff", "256"])
+    try #require(made.status == 0, "\(made.error)")
+    let server = try await RunningServer(
+      "--model", "dense=\(dense.path)", "--model", "moe=\(folder.url.path)", "--workers", "1", "--no-access-log")
+    let clients = try await Program.python("concurrent.py", "\(server.port)", "64", "12", "dense", "moe", "moe+")
+    #expect(clients.status == 0, "\(clients.error)")
+    #expect((Int(clients.output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0) > 1)
+    #expect(await server.stop() == 0)
+  }
+
+  /// Half of the experts: what needs the others is refused, or summed without them and named.
+  @Test func aPartOfTheExpertsIsServed() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    _ = try Self.writeCheckpoint(to: folder.url)
+    let server = try await RunningServer("--model", "moe=\(folder.url.path)", "--experts", "0-3")
+    let row = "[" + Array(repeating: "0.5", count: 64).joined(separator: ",") + "]"
+    for (experts, status, text) in [
+      (#"{"indices":[1,6],"weights":[1,1]}"#, "422", "missing-expert"),
+      (#"{"indices":[1,6],"weights":[1,1],"missing":"skip"}"#, "200", #""missing":[{"row":0,"experts":[6]}]"#),
+      (#"{"indices":[1,3],"weights":[1,1],"missing":"skip"}"#, "200", #""missing":[]"#),
+    ] {
+      let curl = try await Program.curl(
+        "-H", "Content-Type: application/json", "-d", #"{"input":\#(row),"experts":\#(experts)}"#, "-w", "%{http_code}",
+        server.url("/v1/ffn"))
+      #expect(curl.output.hasSuffix(status) && curl.output.contains(text), "\(curl.output)")
+    }
+    #expect(await server.stop() == 0)
+    let wrong = try await Program.sluice("serve", "--port", "0", "--model", "moe=\(folder.url.path)", "--experts", "8")
+    #expect(wrong.status == 64 && wrong.error.contains("expert 8"), "\(wrong.error)")
+  }
+
   @Test func inspectShowsTheExperts() async throws {
     let folder = try TemporaryFolder()
     defer { folder.remove() }

@@ -167,6 +167,77 @@ import Testing
     }
   }
 
+  /// Zeros, infinities, NaN and the smallest numbers on both sides, as the formulas in float64 have them: the sign of a
+  /// zero and of an infinity too. Only where float32 rounds an inner result to 0 or to infinity may it differ.
+  @Test(arguments: Gate.all, kernels)
+  func specialValuesFollowTheFormula(_ gate: Gate, name: String) throws {
+    let values: [Float] = [
+      0, -0.0, .infinity, -.infinity, .nan, .leastNonzeroMagnitude, -.leastNonzeroMagnitude, .leastNormalMagnitude,
+      -.leastNormalMagnitude, 1, -1, 100, -100,
+    ]
+    var (a, b) = ([Float](), [Float]())
+    for x in values { for y in values { (a, b) = (a + [x], b + [y]) } }
+    let found = try Kernels.named(name).apply(gate, a, b)
+    for place in a.indices {
+      let (x, y, result) = (a[place], b[place], found[place])
+      if x.isNaN || y.isNaN {
+        // A ReLU of a number is that number, and 0·NaN is NaN: every formula uses both operands.
+        #expect(result.isNaN, "\(x), \(y): \(result)")
+        continue
+      }
+      let exact = Oracle.apply(gate, Double(x), Double(y))
+      // σ(−∞) = Φ(−∞) = 0, and −∞·0 is NaN in the formula as it is written; the oracle may know the limit.
+      if exact.isNaN || result.isNaN {
+        #expect(x.isInfinite || y.isInfinite, "\(x), \(y): \(result), \(exact)")
+        continue
+      }
+      if exact.isInfinite {
+        #expect(result == Float(exact), "\(x), \(y)")
+        continue
+      }
+      // A subnormal factor is off by 2⁻¹⁵⁰, and the others multiply it; a clamp makes 7 of an infinity, and 8 of that.
+      let size = [x, y].reduce(1) { $0 * ($1.isInfinite ? 8 : max(1, Double(abs($1)))) }
+      #expect(abs(Double(result) - exact) <= 4e-5 * abs(exact) + 0x1p-148 * size, "\(x), \(y): \(result), \(exact)")
+      if exact != 0, result != 0 { #expect((result < 0) == (exact < 0), "\(x), \(y)") }
+    }
+  }
+
+  /// Arrays beyond the caches go another way, wherever they begin and in place as well.
+  @Test(arguments: kernels, [0, 3])
+  func largeArraysAreTheSameNumbers(_ name: String, offset: Int) throws {
+    let kernels = try Kernels.named(name)
+    let count = 1 << 20 + 37
+    var random = SplitMix(seed: 13)
+    let pattern = random.floats(997, scale: 4)
+    let a = (0..<count + offset).map { pattern[$0 % 997] }
+    let b = (0..<count + offset).map { pattern[$0 * 7 % 997] }
+    var y = [Float](repeating: .nan, count: count + offset + 1)
+    for gate in [Gate.swiglu, .gtu] {
+      // The pattern's own products, by the way of small arrays, which the tests above hold against float64.
+      let right = kernels.apply(gate, pattern, (0..<997).map { pattern[$0 * 7 % 997] })
+      y.withUnsafeMutableBufferPointer { y in
+        a.withUnsafeBufferPointer { a in
+          b.withUnsafeBufferPointer { b in
+            kernels.apply(
+              gate, a: a.baseAddress! + offset, b: b.baseAddress! + offset, output: y.baseAddress! + offset,
+              count: count)
+          }
+        }
+      }
+      #expect((offset..<count + offset).allSatisfy { y[$0] == right[$0 % 997] })
+      #expect(y[count + offset].isNaN && (0..<offset).allSatisfy { y[$0].isNaN })
+      var inPlace = a
+      inPlace.withUnsafeMutableBufferPointer { inPlace in
+        b.withUnsafeBufferPointer { b in
+          kernels.apply(
+            gate, a: inPlace.baseAddress! + offset, b: b.baseAddress! + offset, output: inPlace.baseAddress! + offset,
+            count: count)
+        }
+      }
+      #expect((offset..<count + offset).allSatisfy { inPlace[$0] == right[$0 % 997] })
+    }
+  }
+
   /// Every count around a vector's width, in place as well.
   @Test(arguments: kernels)
   func anyCount(_ name: String) throws {

@@ -1,9 +1,10 @@
 """Asks for rows one after the other, then with several clients at once until some of them share a batch.
 
-    concurrent.py PORT D_MODEL CLIENTS
+    concurrent.py PORT D_MODEL CLIENTS [MODEL...]
 
 Each client has rows of its own and a connection of its own, and sends them again and again. Every answer must have the
-very digits of the same rows sent alone; prints the most requests that were seen in one batch.
+very digits of the same rows sent alone; prints the most requests that were seen in one batch. Clients take the models
+in turn, the default one where none is named; for MODEL+ they choose two of its experts themselves.
 """
 
 import http.client
@@ -12,7 +13,8 @@ import random
 import sys
 import threading
 
-port, d_model, clients = map(int, sys.argv[1:])
+port, d_model, clients = map(int, sys.argv[1:4])
+models = sys.argv[4:] or [""]
 rounds_limit = 2000
 
 
@@ -32,14 +34,24 @@ def ask(connection, body):
 
 
 random.seed(1)
-bodies = [
-    json.dumps({"input": [[random.uniform(-1, 1) for _ in range(d_model)] for _ in range(1 + client % 3)]})
-    for client in range(clients)
-]
+
+
+def body(client):
+    rows = 1 + client % 3
+    request = {"input": [[random.uniform(-1, 1) for _ in range(d_model)] for _ in range(rows)]}
+    model = models[client % len(models)]
+    if model:
+        request["model"] = model.rstrip("+")
+    if model.endswith("+"):
+        request["experts"] = {"indices": [[client % 4, 5]] * rows, "weights": [[0.25, 0.75]] * rows}
+    return json.dumps(request)
+
+
+bodies = [body(client) for client in range(clients)]
 alone = connect()
 expected = []
-for body in bodies:
-    output, batch_requests = ask(alone, body)
+for text in bodies:
+    output, batch_requests = ask(alone, text)
     if batch_requests != 1:
         raise SystemExit("nobody else was there, and the request was not alone")
     expected.append(output)
@@ -68,7 +80,7 @@ def client(index):
             finished.set()
         if batch_requests > most:
             most = batch_requests
-        if most >= clients // 2:
+        if most >= clients // (2 * len(models)):
             finished.set()
 
 
