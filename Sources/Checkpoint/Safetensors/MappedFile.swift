@@ -10,7 +10,8 @@ import Glibc
 package final class MappedFile: Sendable {
   private let file: ReadOnlyFile
   /// `nil` for an empty file, which cannot be mapped.
-  // Unsafe: a pointer, which the compiler cannot know to be read-only and to last as long as the object.
+  // Unsafe: a raw pointer is not Sendable to the compiler. It is set once, before the object is shared; its pages are
+  // mapped read-only, and only deinit unmaps them, when nobody holds the object any more.
   private nonisolated(unsafe) let base: UnsafeRawPointer?
 
   package var path: String { file.path }

@@ -14,10 +14,9 @@ internal import Synchronization
 /// the phases of a pass and for some tens of microseconds after it a helper spins, since waking a thread takes as
 /// long as a small layer; then it parks, and a team at rest uses no processor time. A helper that finds itself on its
 /// caller's core moves to another one: there it would only take turns with the thread that it should help.
-///
-/// `@unchecked Sendable`: `phase` is written by the one caller that holds `isEngaged`, before the shares publish it, and
-/// read only by whoever has claimed one of its chunks, which keeps it valid until that chunk is done; everything else
-/// is atomic or constant.
+// Unsafe: `phase` is plain memory, written by the one caller that holds `isEngaged`, before the shares publish it, and
+// read only by whoever has claimed one of its chunks, which keeps it valid until that chunk is done; everything else is
+// atomic or constant.
 package final class Team: @unchecked Sendable {
   /// What a phase does with one chunk; `scratch` belongs to the thread that runs it.
   typealias Work =
@@ -200,9 +199,8 @@ private final class Share: Sendable {
 }
 
 /// One thread of a team.
-///
-/// `@unchecked Sendable`: `thread` is written once before anybody reads it, the semaphore is made for threads, and the
-/// scratch is the thread's own.
+// Unsafe: `thread` is written once before anybody reads it, the semaphore behind `parking` is made for threads and lives
+// as long as the object, and the scratch is the thread's own.
 private final class Helper: @unchecked Sendable {
   /// 1 for the first helper: how many others must leave a core idle for this one to work.
   let position: Int

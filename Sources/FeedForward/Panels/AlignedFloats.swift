@@ -4,9 +4,8 @@ internal import Glibc
 ///
 /// From 2 MiB on it starts on a huge page's boundary and asks the kernel for huge pages: streaming weights through
 /// 4 KiB pages costs a tenth of the memory's rate.
-///
-/// `@unchecked Sendable`: the owner decides who writes when; packed weights are written before they are shared, and a
-/// workspace belongs to one worker at a time.
+// Unsafe: memory without a lock, whose owner decides who writes when. Packed weights are written before they are shared
+// and only read after, and a workspace belongs to one worker at a time.
 final class AlignedFloats: @unchecked Sendable {
   let base: UnsafeMutablePointer<Float>
   let count: Int
