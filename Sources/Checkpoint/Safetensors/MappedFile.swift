@@ -4,9 +4,10 @@ import Glibc
 ///
 /// Pages are read from storage when they are first touched. A mapping shows the file as it is: if somebody cuts the
 /// file short, touching a page beyond its new end raises SIGBUS, which no code here can turn into an error. The
-/// window is kept small instead: headers are read and never mapped, ``confirmSize()`` right before the pages are
-/// read refuses a file that has shrunk, and once the engine has packed the weights the mapping is no longer needed.
-/// A checkpoint should be replaced by renaming, as package managers and hubs do, never be written in place.
+/// window is kept small instead: headers are read and never mapped, ``confirmSize()`` refuses a file that has shrunk
+/// before its pages are read, `SourceAccess.mappedFiles` brings them in by a call that fails where it has shrunk since,
+/// and once the engine has packed the weights the mapping is no longer needed. A checkpoint should be replaced by
+/// renaming, as package managers and hubs do, never be written in place.
 package final class MappedFile: Sendable {
   private let file: ReadOnlyFile
   /// `nil` for an empty file, which cannot be mapped.
