@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -36,6 +37,11 @@ int csystem_timer_set(int timer, uint64_t nanoseconds) {
   struct itimerspec when = {
       .it_value = {.tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)}};
   return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, 0);
+}
+
+int csystem_poll(struct pollfd *entries, unsigned long count, uint64_t nanoseconds) {
+  struct timespec left = {.tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)};
+  return ppoll(entries, count, &left, NULL);
 }
 
 int csystem_accept(int listener, struct sockaddr *address, unsigned *length) {

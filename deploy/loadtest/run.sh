@@ -5,16 +5,17 @@
 #                          [--layer N] [--seconds 10] [--no-keep-alive] [--out results] MODE
 #
 #   MODE: closed --connections 1,8,64 [--tool wrk|hey]   so many clients, each asks again when it is answered
-#         open   --rates 100,200,400                     requests due at times, whatever the answers (openloop.py)
+#         open   --rates 100,200,400                     requests due at times, whatever the answers (sluice load-test)
 #         ramp   --to RATE [--steps 10]                  open, at the rates RATE/steps … RATE
 #         soak   --rates RATE [--seconds 3600]           one rate for long; memory and descriptors are watched
 #
-# Writes OUT/MODE-ROWS.jsonl and .svg. Needs python3, and wrk or hey for the closed loop. A closed loop says what a
-# server gives; what clients at a given rate would feel is said by the open one.
+# Writes OUT/MODE-ROWS.jsonl and .svg. Needs python3, wrk or hey for the closed loop, and sluice for the others (SLUICE
+# says where it is). A closed loop says what a server gives; what clients at a given rate would feel is said by the open
+# one.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
-usage() { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 
 url=http://127.0.0.1:8080 rows=1 form=json seconds=10 keep=yes out=results mode='' tool=wrk connections=1,8,64
 rates='' to='' steps=10 select=()
@@ -51,6 +52,9 @@ case $mode in
   open|soak) [ -n "$rates" ] || usage ;;
   *) usage ;;
 esac
+sluice=${SLUICE:-sluice}
+[ "$mode" = closed ] || command -v "$sluice" >/dev/null ||
+  { echo "run.sh: $sluice is missing: build it, and set SLUICE=.build/release/sluice" >&2; exit 69; }
 
 mkdir -p "$out"
 work=$(mktemp -d)
@@ -77,9 +81,9 @@ for name, value in json.loads(sys.argv[1])["headers"].items(): print(f"{name}: {
   : >"$result"
 
   open_loop() {  # RATE
-    local arguments=(--url "$url$path" --body "$work/body" --rate "$1" --seconds "$seconds")
+    local arguments=(--url "$url$path" --body "$work/body" --rate "$1" --time "$seconds")
     [ "$keep" = yes ] || arguments+=(--no-keep-alive)
-    "$here/openloop.py" "${arguments[@]}" "${headers[@]/#-H/--header}" | describe 'tool="openloop"' "${about[@]}"
+    "$sluice" load-test "${arguments[@]}" "${headers[@]/#-H/--header}" | describe 'tool="sluice load-test"' "${about[@]}"
   }
 
   case $mode in

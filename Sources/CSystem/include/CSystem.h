@@ -3,9 +3,10 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+struct pollfd;
 struct sockaddr;
 
-// Linux calls and constants that Swift's Glibc module leaves out: epoll, eventfd, timerfd, accept4, and the options of
+// Linux calls and constants that Swift's Glibc module leaves out: epoll, eventfd, timerfd, ppoll, accept4, and the options of
 // TCP. Each function is one syscall, with its errno; the caller repeats it on EINTR.
 
 static const uint32_t csystem_epoll_in = EPOLLIN;
@@ -35,6 +36,9 @@ int csystem_timer_create(void);
 
 /// Fires once at `nanoseconds` of CLOCK_MONOTONIC; 0 disarms.
 int csystem_timer_set(int timer, uint64_t nanoseconds);
+
+/// Waits for one of `count` descriptors, `nanoseconds` at most.
+int csystem_poll(struct pollfd *entries, unsigned long count, uint64_t nanoseconds);
 
 /// A connection that waits at `listener`, non-blocking and closed on exec.
 int csystem_accept(int listener, struct sockaddr *address, unsigned *length);

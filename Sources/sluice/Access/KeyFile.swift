@@ -28,7 +28,7 @@ struct KeyFile {
   /// - Throws: `.unreadable`, `.line` with the first line that is wrong, `.empty`.
   init(path: String) throws(KeyFileError) {
     let text: String
-    do { text = try TextFile.read(path) } catch { throw .unreadable(path: path, reason: error.description) }
+    do { text = try SmallFile.read(path) } catch { throw .unreadable(path: path, reason: error.description) }
     try self.init(text: text, path: path)
   }
 

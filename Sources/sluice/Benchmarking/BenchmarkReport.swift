@@ -161,21 +161,6 @@ struct BenchmarkReport {
 extension JSONWriter {
   fileprivate mutating func record(_ kind: String) { member("record", kind) }
 
-  fileprivate mutating func member(_ name: String, _ text: String) {
-    member(name)
-    string(text)
-  }
-
-  fileprivate mutating func member(_ name: String, _ number: Int) {
-    member(name)
-    integer(number)
-  }
-
-  fileprivate mutating func member(_ name: String, _ number: Double) {
-    member(name)
-    float(Float(number))
-  }
-
   /// The median as `name`, the quartiles beside it.
   fileprivate mutating func member(_ name: String, _ quartiles: Quartiles) {
     member(name, quartiles.median)

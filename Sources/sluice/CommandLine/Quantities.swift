@@ -35,6 +35,11 @@ struct TimeSpan: ExpressibleByArgument, CustomStringConvertible {
   }
 
   var defaultValueDescription: String { description }
+
+  var nanoseconds: UInt64 {
+    let (seconds, attoseconds) = duration.components
+    return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+  }
 }
 
 /// A length on the command line: `65536`, `64K`, `64M`; the units are powers of 1024, `KiB` and `MiB` mean the same.

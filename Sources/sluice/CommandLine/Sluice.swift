@@ -12,11 +12,11 @@ struct Sluice: ParsableCommand {
       repeated flag are separated by commas, and a flag without a value is true or false. The command line wins.
 
       Exit codes: 0 done (also after SIGTERM and SIGINT), 1 not ready (probe), 64 wrong usage, 65 a checkpoint or \
-      certificate that is refused, 66 a file that cannot be read, 69 an address that cannot be listened at, 71 no memory or other \
-      resource of the system, 128 + n ended by the second signal n.
+      certificate that is refused, 66 a file that cannot be read, 69 an address that cannot be listened at or \
+      connected to, 71 no memory or other resource of the system, 128 + n ended by the second signal n.
       """,
     version: "sluice \(Version.text)",
-    subcommands: [Serve.self, Inspect.self, Bench.self, Probe.self, KeyCommand.self])
+    subcommands: [Serve.self, Inspect.self, Bench.self, LoadTest.self, Probe.self, KeyCommand.self])
 
   static func main() {
     let started = MonotonicClock.now()

@@ -19,16 +19,19 @@ enum StartError: Error {
   case inspection(CheckpointError)
   /// Of `bench`: what there is no memory for.
   case benchmark(String)
+  /// Of `load-test`: nobody answers there.
+  case unreachable(String)
+  case unreadable(String)
 
   var exitCode: Int32 {
     switch self {
     case .variable, .usage, .kernels: Self.wrongUsage
     case .models(let error), .inspection(let error): error.exitCode
     case .store(let error): error.exitCode
-    case .tls(.unreadable), .keys(.unreadable): Self.unreadableInput
+    case .tls(.unreadable), .keys(.unreadable), .unreadable: Self.unreadableInput
     case .tls, .keys: Self.refusedData
     case .listen(.resources), .benchmark: Self.systemError
-    case .listen: Self.unavailable
+    case .listen, .unreachable: Self.unavailable
     }
   }
 
@@ -53,7 +56,7 @@ extension StartError: CustomStringConvertible {
     case .listen(let error): "\(error)"
     case .keys(let error): "--api-keys \(error)"
     case .inspection(let error): "\(error)"
-    case .benchmark(let text): text
+    case .benchmark(let text), .unreachable(let text), .unreadable(let text): text
     }
   }
 }

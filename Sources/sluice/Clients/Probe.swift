@@ -22,9 +22,12 @@ struct Probe: ParsableCommand {
   var timeout = TimeSpan.seconds(2)
 
   func run() throws {
-    let target: ProbeConnection.Target = unixSocket.map { .unix(path: $0) } ?? .tcp(host: host, port: port)
     do {
-      let connection = try ProbeConnection(to: target, timeout: timeout.duration)
+      let addresses =
+        if let unixSocket { [try ServerAddress(unixSocket: unixSocket)] } else {
+          try ServerAddress.addresses(host: host, port: port)
+        }
+      let connection = try ProbeConnection(toAnyOf: addresses, timeout: timeout)
       let line = try connection.statusLine(
         asking: "GET /readyz HTTP/1.1\r\nHost: localhost\r\nUser-Agent: sluice-probe\r\nConnection: close\r\n\r\n")
       // HTTP-version SP status-code SP … (RFC 9112, section 4)

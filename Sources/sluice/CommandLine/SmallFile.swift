@@ -1,7 +1,7 @@
 import Glibc
 
-/// Small files, read whole, from /proc too, where files have no length.
-enum TextFile {
+/// Files that are read whole, also those of /proc, which have no length.
+enum SmallFile {
   struct Unreadable: Error, CustomStringConvertible {
     let description: String
   }
@@ -10,6 +10,10 @@ enum TextFile {
   private static let sizeLimit = 16 << 20
 
   static func read(_ path: String) throws(Unreadable) -> String {
+    String(decoding: try octets(of: path), as: UTF8.self)
+  }
+
+  static func octets(of path: String) throws(Unreadable) -> [UInt8] {
     guard let file = fopen(path, "r") else { throw Unreadable(description: String(cString: strerror(errno))) }
     defer { fclose(file) }
     var octets: [UInt8] = []
@@ -18,7 +22,7 @@ enum TextFile {
       let count = fread(&buffer, 1, buffer.count, file)
       if count == 0 {
         if ferror(file) != 0 { throw Unreadable(description: "cannot be read") }
-        return String(decoding: octets, as: UTF8.self)
+        return octets
       }
       octets += buffer[..<count]
     }

@@ -1,0 +1,19 @@
+import TensorCoding
+
+/// Members of the JSON lines that the program's own commands print.
+extension JSONWriter {
+  mutating func member(_ name: String, _ text: String) {
+    member(name)
+    string(text)
+  }
+
+  mutating func member(_ name: String, _ number: Int) {
+    member(name)
+    integer(number)
+  }
+
+  mutating func member(_ name: String, _ number: Double) {
+    member(name)
+    float(Float(number))
+  }
+}
