@@ -1,16 +1,10 @@
-"""Markdown of what was measured, and its place in a document."""
+"""Markdown of what was measured."""
 
-import pathlib
-import sys
+from document import table
 
 
 def rounded(microseconds: float) -> str:
     return f"{microseconds:,.0f}" if microseconds >= 100 else f"{microseconds:.1f}"
-
-
-def table(titles: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def shape(record: dict) -> str:
@@ -83,14 +77,3 @@ def peers(records: list[dict], least: bool) -> str:
                          (f"{record['engine']} {record['variant']}", f"{record['error']:.1e}") for record in engines
                          if shape(record) == shape(engines[0]))])
     return "\n\n".join(parts + ([f"What the peers compute, on weights without a pattern:\n\n{accuracy}"] if engines else []))
-
-
-def write(path: str, name: str, text: str) -> None:
-    """Puts `text` between the lines `<!-- name -->` and `<!-- end of name -->` of a document."""
-    document = pathlib.Path(path)
-    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    before, found, rest = document.read_text().partition(begin)
-    _, ended, after = rest.partition(end)
-    if not found or not ended:
-        sys.exit(f"engine: {path} has no lines {begin.strip()} and {end}")
-    document.write_text(f"{before}{begin}\n{text}\n\n{end}{after}")

@@ -6,6 +6,8 @@ final class LoadConnection {
     /// For the socket to be readable or writable, as `events` says.
     case waiting
     case answered(status: Int)
+    /// Nothing could be sent on a new connection.
+    case refused
     case broken
     /// Broken before an answer began, on a connection that has answered before: the server closed it while it was
     /// idle, and the request may be sent again on another one (RFC 9112 §9.3.1).
@@ -37,18 +39,9 @@ final class LoadConnection {
     reply = ReplyReader()
   }
 
-  /// Sends and receives as far as it can without waiting.
+  /// Sends, or receives once all is sent, as far as it can without waiting.
   func advance(_ message: [UInt8], receivingThrough buffer: inout [UInt8]) -> Progress {
-    while sent < message.count {
-      switch socket.send(message[sent...]) {
-      case .moved(let count): sent += count
-      case .wouldBlock:
-        events = POLLOUT
-        return .waiting
-      case .failed: return broken
-      }
-    }
-    events = POLLIN
+    if sent < message.count { return send(message) }
     while true {
       switch socket.receive(into: &buffer) {
       case .moved(0), .failed: return broken
@@ -67,5 +60,22 @@ final class LoadConnection {
     }
   }
 
-  private var broken: Progress { answers > 0 && received == 0 ? .stale : .broken }
+  private func send(_ message: [UInt8]) -> Progress {
+    while sent < message.count {
+      switch socket.send(message[sent...]) {
+      case .moved(let count): sent += count
+      case .wouldBlock:
+        events = POLLOUT
+        return .waiting
+      case .failed: return broken
+      }
+    }
+    events = POLLIN
+    return .waiting
+  }
+
+  private var broken: Progress {
+    if answers > 0, received == 0 { return .stale }
+    return answers == 0 && sent == 0 ? .refused : .broken
+  }
 }

@@ -61,7 +61,7 @@ struct LoadGenerator {
     do {
       return try LoadConnection(to: address)
     } catch {
-      report.count("refused")
+      report.refused += 1
       return nil
     }
   }
@@ -70,10 +70,11 @@ struct LoadGenerator {
   private mutating func advance(_ connection: LoadConnection) -> Bool {
     switch connection.advance(message, receivingThrough: &buffer) {
     case .waiting: return false
-    case .broken: report.count("broken")
+    case .refused: report.refused += 1
+    case .broken: report.broken += 1
     case .stale: if let other = another() { begin(on: other, due: connection.due) }
     case .answered(let status):
-      report.count("\(status)")
+      report.statuses[status, default: 0] += 1
       if status == 200 { report.latencies.append(MonotonicClock.now() - connection.due) }
       if keepsAlive, connection.isReusable { idle.append(connection) }
     }

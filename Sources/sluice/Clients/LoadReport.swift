@@ -12,21 +12,24 @@ struct LoadReport {
   var lateness: [UInt64] = []
   /// Due while all connections were busy.
   var unsent = 0
+  /// No connection was to be had.
+  var refused = 0
+  /// The connection ended before the answer did, or the answer was not one.
+  var broken = 0
   var unanswered = 0
-  private var outcomes: [String: Int] = [:]
+  /// How many answers had each.
+  var statuses: [Int: Int] = [:]
 
   init(offered: Double, secondsDue: Double) {
     (self.offered, self.secondsDue) = (offered, secondsDue)
   }
 
-  mutating func count(_ outcome: String) { outcomes[outcome, default: 0] += 1 }
-
   /// One object of JSON.
   var line: String {
-    var outcomes = outcomes
-    if unanswered > 0 { outcomes["unanswered"] = unanswered }
-    let asked = outcomes.values.reduce(0, +)
-    let good = outcomes["200"] ?? 0
+    var outcomes = statuses.sorted { $0.key < $1.key }.map { ("\($0.key)", $0.value) }
+    outcomes += [("refused", refused), ("broken", broken), ("unanswered", unanswered)].filter { $0.1 > 0 }
+    let asked = outcomes.reduce(0) { $0 + $1.1 }
+    let good = statuses[200] ?? 0
     let times = latencies.sorted()
     var writer = JSONWriter()
     writer.object { writer in
@@ -43,7 +46,7 @@ struct LoadReport {
       writer.member("unsent", unsent)
       writer.member("statuses")
       writer.object { writer in
-        for (outcome, count) in outcomes.sorted(by: { $0.key < $1.key }) { writer.member(outcome, count) }
+        for (outcome, count) in outcomes { writer.member(outcome, count) }
       }
     }
     return String(decoding: writer.text, as: UTF8.self)

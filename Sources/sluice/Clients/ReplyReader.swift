@@ -14,6 +14,7 @@ struct ReplyReader {
   private(set) var status = 0
   /// Whether the server closes the connection after it.
   private(set) var closesConnection = false
+  /// A head that came in pieces, as far as it is here.
   private var head: [UInt8] = []
   /// Octets of content to come; nil while the head does.
   private var remaining: Int?
@@ -22,13 +23,16 @@ struct ReplyReader {
   mutating func take(_ octets: ArraySlice<UInt8>) -> Progress {
     var octets = octets
     while remaining == nil {
-      let searched = max(0, head.count - 3)
-      head += octets
-      guard let end = Self.endOfHead(head, from: searched) else {
+      if !head.isEmpty {
+        head += octets
+        octets = head[...]
+      }
+      guard let end = Self.endOfHead(octets) else {
+        if head.isEmpty { head = Array(octets) }
         return head.count > Self.headLimit ? .unreadable : .incomplete
       }
-      octets = head[end...]
-      guard parse(String(decoding: head[..<end], as: UTF8.self)) else { return .unreadable }
+      guard parse(octets[..<end]) else { return .unreadable }
+      octets = octets[end...]
       head = []
     }
     remaining! -= octets.count
@@ -36,35 +40,44 @@ struct ReplyReader {
   }
 
   /// The index after the empty line.
-  private static func endOfHead(_ octets: [UInt8], from start: Int) -> Int? {
-    var offset = start
-    while offset + 4 <= octets.count {
-      if octets[offset] == 0x0d, octets[offset + 1] == 0x0a, octets[offset + 2] == 0x0d, octets[offset + 3] == 0x0a {
-        return offset + 4
-      }
-      offset += 1
+  private static func endOfHead(_ octets: ArraySlice<UInt8>) -> Int? {
+    var offset = octets.startIndex
+    while let feed = octets[offset...].firstIndex(of: UInt8(ascii: "\n")) {
+      offset = feed + 1
+      guard offset + 1 < octets.endIndex else { return nil }
+      if octets[offset] == UInt8(ascii: "\r"), octets[offset + 1] == UInt8(ascii: "\n") { return offset + 2 }
     }
     return nil
   }
 
-  private mutating func parse(_ head: String) -> Bool {
-    let lines = head.split(separator: "\r\n")
-    let words = lines.first?.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false) ?? []
-    guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]) else { return false }
+  private mutating func parse(_ head: ArraySlice<UInt8>) -> Bool {
+    var lines = head.split(separator: UInt8(ascii: "\n"))[...]
+    guard let words = lines.popFirst()?.split(separator: UInt8(ascii: " "), maxSplits: 2), words.count >= 2,
+      words[0].starts(with: "HTTP/1.".utf8), let status = Self.number(words[1])
+    else { return false }
     if (100..<200).contains(status) { return true }
     self.status = status
     var length = status == 204 || status == 304 ? 0 : nil
-    for line in lines.dropFirst() {
-      guard let colon = line.firstIndex(of: ":") else { return false }
-      let value = line[line.index(after: colon)...].drop { $0 == " " }
-      switch line[..<colon].lowercased() {
-      case "content-length": length = length ?? Int(value)
-      case "connection": closesConnection = closesConnection || value.lowercased() == "close"
-      default: break
-      }
+    for line in lines {
+      guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+      let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") }
+      if Self.equals(line[..<colon], "content-length") { length = length ?? Self.number(value) }
+      if Self.equals(line[..<colon], "connection"), Self.equals(value, "close") { closesConnection = true }
     }
     remaining = length
     return length != nil
+  }
+
+  /// Decimal digits, up to the line's end.
+  private static func number(_ octets: ArraySlice<UInt8>) -> Int? {
+    Int(String(decoding: octets.prefix { $0 != UInt8(ascii: "\r") }, as: UTF8.self))
+  }
+
+  /// - Parameter lowercase: letters and hyphens.
+  private static func equals(_ octets: ArraySlice<UInt8>, _ lowercase: StaticString) -> Bool {
+    let octets = octets.last == UInt8(ascii: "\r") ? octets.dropLast() : octets
+    guard octets.count == lowercase.utf8CodeUnitCount else { return false }
+    return lowercase.withUTF8Buffer { zip(octets, $0).allSatisfy { $0 | 0x20 == $1 } }
   }
 
   private static let headLimit = 1 << 16
