@@ -27,38 +27,38 @@ end
 class Requests:
     """What wrk needs for one kind of request."""
 
-    def __init__(self, folder: str, protocol: str, d_model: int, rows: int):
+    def __init__(self, folder: str, protocol: str, d_model: int, rows: int, layer: int = 0):
         generator = random.Random(rows)
         values = [[round(generator.gauss(0, 1), 7) for _ in range(d_model)] for _ in range(rows)]
-        body = pathlib.Path(folder) / "body"
+        body = pathlib.Path(folder) / f"{protocol}-{layer}-{rows}"
         self.script = str(pathlib.Path(folder) / "post.lua")
         pathlib.Path(self.script).write_text(POST)
         self.environment = dict(os.environ, BODY=str(body))
         if protocol == "json":
             self.path = "/v1/ffn"
-            body.write_text(json.dumps({"input": values}))
+            body.write_text(json.dumps({"layer": layer, "input": values}))
         else:
             self.path = "/v2/models/bench/infer"
-            request = binary_request(values)
+            request = binary_request(values, layer)
             body.write_bytes(request)
             self.environment["RAW"] = str(request.index(b"}]}") + 3)
 
 
-def binary_request(values: list[list[float]]) -> bytes:
+def binary_request(values: list[list[float]], layer: int) -> bytes:
     """JSON and the rows behind it, with the output in binary: what tritonclient sends."""
     rows = struct.pack(f"<{len(values) * len(values[0])}f", *(value for row in values for value in row))
-    return json.dumps({"parameters": {"binary_data_output": True}, "inputs": [
+    return json.dumps({"parameters": {"binary_data_output": True, "layer": layer}, "inputs": [
         {"name": "input", "shape": [len(values), len(values[0])], "datatype": "FP32",
          "parameters": {"binary_data_size": len(rows)}}]}).encode() + rows
 
 
 @contextlib.contextmanager
-def serving(binary: str, shape: str, further: list[str]):
-    """A server over one layer on a free port, its process and its address, for as long as the `with` lasts."""
+def serving(binary: str, shape: str, further: list[str], layers: int = 1):
+    """A server over made-up layers on a free port, its process and its address, for as long as the `with` lasts."""
     d_model, d_ff = shape.split("x")
     with tempfile.TemporaryDirectory() as checkpoint:
         subprocess.run([sys.executable, str(ROOT / "scripts/make-checkpoint.py"), checkpoint, "--d-model", d_model,
-                        "--d-ff", d_ff, "--layers", "1"], check=True, stdout=subprocess.DEVNULL)
+                        "--d-ff", d_ff, "--layers", str(layers)], check=True, stdout=subprocess.DEVNULL)
         command = [binary, "serve", "--host", "127.0.0.1", "--port", "0", "--model", f"bench={checkpoint}",
                    "--log-format", "json", "--no-access-log", *further]
         server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
