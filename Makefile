@@ -1,6 +1,6 @@
 # The one door: `make` lists what is behind it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test scan check fmt lint boundaries docs check-openapi bench bench-engine bench-peers fuzz tsan asan image \
+.PHONY: help run build test scan check fmt lint boundaries docs check-openapi bench bench-engine bench-peers bench-latency fuzz tsan asan image \
   deploy-check clean
 
 SWIFT ?= swift
@@ -54,6 +54,8 @@ bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	.build/release/sluice-benchmarks outcomes
 	scripts/bench-http
 	scripts/bench-requests
+	scripts/bench-budget
+	scripts/bench-fairness
 	scripts/bench-loading
 
 bench-engine: ## The engine beside oneDNN, ONNX Runtime, OpenVINO and PyTorch (ARGUMENTS="--rows 1 …").
@@ -65,6 +67,9 @@ bench-peers: ## The service beside FastAPI and Triton with ONNX Runtime and Open
 	test -x .build/peers/bin/python || python3 -m venv .build/peers
 	.build/peers/bin/pip install --quiet --requirement Benchmarks/peers/services/requirements.txt
 	.build/peers/bin/python Benchmarks/peers/services/run $(ARGUMENTS)
+
+bench-latency: ## Latency against load beside FastAPI and Triton, after bench-peers (ARGUMENTS="--plot FILE …").
+	.build/peers/bin/python Benchmarks/peers/services/latency $(ARGUMENTS)
 
 fuzz: ## Every fuzz target for FUZZ_SECONDS.
 	scripts/fuzz $(FUZZ_SECONDS)
