@@ -1,13 +1,15 @@
 # The one door: `make` lists what is behind it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test scan check fmt lint boundaries docs check-openapi bench bench-engine bench-peers bench-latency fuzz tsan asan image \
-  deploy-check clean
+.PHONY: help run build test scan check fmt lint boundaries docs check-openapi bench bench-engine bench-peers \
+  bench-latency fuzz storm tsan asan image deploy-check clean
 
 SWIFT ?= swift
 SOURCES := Package.swift Sources Tests Benchmarks Fuzz
 ARGUMENTS ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60
+# Seconds that damaged requests are sent.
+STORM_SECONDS ?= 60
 # Every how many patterns `make scan` tries.
 SCAN_STEP ?= 1
 
@@ -73,6 +75,10 @@ bench-latency: ## Latency against load beside FastAPI and Triton, after bench-pe
 
 fuzz: ## Every fuzz target for FUZZ_SECONDS.
 	scripts/fuzz $(FUZZ_SECONDS)
+
+storm: ## Damaged requests to every endpoint for STORM_SECONDS, and whether the server goes on serving, rightly.
+	$(SWIFT) build --product sluice
+	scripts/storm --seconds $(STORM_SECONDS)
 
 tsan: ## The test suite under the thread sanitizer.
 	TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.suppressions $(SWIFT) test --sanitize=thread \
