@@ -13,6 +13,11 @@ package struct BatchLimits: Sendable, Equatable {
   /// Rows of a batch that may pass between the slices of a longer one. What passes makes that one wait, so it is small.
   package var maxPassingRows = 8
 
+  /// Passes of one key at the same time beyond which only a full batch begins another. What comes meanwhile is joined
+  /// when one of them ends: several passes of few rows read the same weights several times, and where threads help one
+  /// another, a pass that is left alone is sooner done.
+  package var partialPasses = Int.max
+
   package init(maxBatchRows: Int, maxQueueRows: Int, batchDelay: Duration = .zero) {
     precondition(maxBatchRows > 0 && maxQueueRows > 0 && batchDelay >= .zero, "limits are positive")
     self.maxBatchRows = maxBatchRows

@@ -11,7 +11,8 @@
 ///
 /// **Passing.** Between the slices of a long batch a short one of another key may go, see ``takePassing(_:rows:now:)``.
 ///
-/// **Due.** A lane is due once its head has waited `batchDelay` or it holds a full batch, whichever comes first.
+/// **Due.** A lane is due once its head has waited `batchDelay` or it holds a full batch, whichever comes first. While
+/// `partialPasses` batches of its key are computed, it is due only when it holds a full one.
 ///
 /// **Deadlines.** An entry whose deadline has come leaves as expired before anything else leaves, and is never in a
 /// batch, wherever in its lane it stands.
@@ -27,7 +28,7 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
     case batch(Batch<Key, Payload>)
     /// Nothing is due before this time.
     case wait(until: UInt64)
-    /// Nothing waits.
+    /// Nothing is to be done until something comes or a batch is completed.
     case idle
   }
 
@@ -47,14 +48,22 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
     let priority: Priority
   }
 
+  private enum Place {
+    /// In `held`.
+    case held
+    /// In `due`.
+    case due
+    /// In no chain: enough batches of its key are computed already.
+    case crowded
+  }
+
   private struct Lane {
     let name: LaneName
     var entries = Slab<Waiting>.Chain()
     var count = 0
     var rows = 0
     var dueAt: UInt64
-    /// Whether it is in `due`, else it is in `held`.
-    var isDue = false
+    var place = Place.held
   }
 
   package let limits: BatchLimits
@@ -69,6 +78,8 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   private var laneCounts = InlineArray<9, Int>(repeating: 0)
   /// Lanes that wait for company, by the time at which they become due.
   private var held = Slab<Lane>.Chain()
+  /// Batches of each key that have been taken and not completed; not counted where `partialPasses` has no bound.
+  private var passes: [Key: Int] = [:]
   private var deadlines = DeadlineHeap()
   private var nextSequence: UInt64 = 0
   private var drainRate: DrainRate
@@ -127,8 +138,8 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
       }
     }
     count(rows: rows, entries: 1, in: lane)
-    if !lanes[lane].isDue, isFull(lane) {
-      lanes.unlink(lane, from: &held)
+    if lanes[lane].place != .due, isFull(lane) {
+      unplace(lane)
       makeDue(lane)
     }
     return Ticket(slot: slot, sequence: sequence)
@@ -187,6 +198,18 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
     }
   }
 
+  /// Ends a batch of `key` that was taken: what its key has waiting meanwhile may be due.
+  package mutating func complete(_ key: Key) {
+    guard let count = passes[key] else { return }
+    passes[key] = count > 1 ? count - 1 : nil
+    for priority in Priority.all where laneCounts[priority.place] > 0 {
+      guard let lane = laneOfName[LaneName(key: key, priority: priority)], lanes[lane].place == .crowded else {
+        continue
+      }
+      makeDue(lane)
+    }
+  }
+
   /// Counts work that a worker has finished, for `retryAfterSeconds`.
   package mutating func observe(rows: Int, nanoseconds: UInt64) {
     drainRate.observe(rows: rows, nanoseconds: nanoseconds)
@@ -199,6 +222,7 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
 
   private mutating func takeBatch(from lane: Int, upTo limit: Int, now: UInt64) -> Batch<Key, Payload> {
     let name = lanes[lane].name
+    if limits.partialPasses < .max { passes[name.key, default: 0] += 1 }
     var entries: [BatchEntry<Payload>] = []
     entries.reserveCapacity(min(lanes[lane].count, limit))
     var rows = 0
@@ -264,7 +288,11 @@ extension BatchQueue {
 
   /// Takes a lane out of the chain that it is in.
   private mutating func unplace(_ lane: Int) {
-    if lanes[lane].isDue { undue(lane) } else { lanes.unlink(lane, from: &held) }
+    switch lanes[lane].place {
+    case .held: lanes.unlink(lane, from: &held)
+    case .due: undue(lane)
+    case .crowded: break
+    }
   }
 
   /// Puts a lane that is in no chain where it belongs.
@@ -275,17 +303,19 @@ extension BatchQueue {
     while earlier != Slab<Lane>.none, lanes[earlier].dueAt > lanes[lane].dueAt {
       earlier = lanes.previous(before: earlier)
     }
+    lanes[lane].place = .held
     lanes.insert(lane, behind: earlier, in: &held)
   }
 
+  /// - Parameter lane: is in no chain.
   private mutating func makeDue(_ lane: Int) {
-    lanes[lane].isDue = true
+    if isCrowded(lane) { return lanes[lane].place = .crowded }
+    lanes[lane].place = .due
     lanes.append(lane, to: &due[lanes[lane].name.priority.place])
     dueBatches += batches(of: lanes[lane].rows)
   }
 
   private mutating func undue(_ lane: Int) {
-    lanes[lane].isDue = false
     lanes.unlink(lane, from: &due[lanes[lane].name.priority.place])
     dueBatches -= batches(of: lanes[lane].rows)
   }
@@ -295,7 +325,11 @@ extension BatchQueue {
     lanes[lane].rows = before + rows
     lanes[lane].count += entries
     queuedRows += rows
-    if lanes[lane].isDue { dueBatches += batches(of: before + rows) - batches(of: before) }
+    if lanes[lane].place == .due { dueBatches += batches(of: before + rows) - batches(of: before) }
+  }
+
+  private func isCrowded(_ lane: Int) -> Bool {
+    limits.partialPasses < .max && !isFull(lane) && passes[lanes[lane].name.key, default: 0] >= limits.partialPasses
   }
 
   private func isFull(_ lane: Int) -> Bool { lanes[lane].rows >= limits.maxBatchRows }

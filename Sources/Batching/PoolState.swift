@@ -1,8 +1,10 @@
 import Dispatch
 import Synchronization
 
-/// What a worker has just done, for the drain rate.
-struct FinishedWork {
+/// What has just been done, for the drain rate and for what waits behind it.
+struct FinishedWork<Key: Hashable & Sendable> {
+  /// The batch's; nil of a job.
+  var key: Key?
   var rows: Int
   var nanoseconds: UInt64
 }
@@ -15,6 +17,14 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
     case job(WorkerPool<Key, Payload>.Job)
     /// Nothing is due; with what is to be called if that was the last thing a draining pool had to do.
     case rest([@Sendable () -> Void])
+  }
+
+  /// What a host does at the end of its turn.
+  struct KeptTurn {
+    var expired: [BatchEntry<Payload>] = []
+    var batch: Batch<Key, Payload>?
+    var woken: Int?
+    var done: [@Sendable () -> Void] = []
   }
 
   let workers: Int
@@ -30,6 +40,9 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   private var arrivals = 0
   /// Resting workers. The one that rested last is woken first: its caches are the warmest.
   private var idle: [Int]
+  /// Rows up to which a host computes what it has brought at the end of its turn; 0 where it has brought nothing.
+  private var keptRows = 0
+  private var isHostComputing = false
   private var alarmTime: UInt64?
   private var jobIsNext = false
 
@@ -44,7 +57,7 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   var load: PoolLoad {
     PoolLoad(
       queuedRows: queue.queuedRows, queuedEntries: queue.queuedEntries, queuedJobs: jobs.count,
-      busyWorkers: workers - idle.count, rowsPerSecond: queue.rowsPerSecond)
+      busyWorkers: min(workers, workers - idle.count + (isHostComputing ? 1 : 0)), rowsPerSecond: queue.rowsPerSecond)
   }
 
   /// - Parameter rows: nil asks only whether anything is taken at all.
@@ -56,9 +69,19 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   /// The worker to be woken for what has just come, if there is more to do than workers on their way, and one rests.
   ///
   /// Otherwise nobody may look at the queue for a while, so the alarm is set for what has its own time.
-  mutating func claimWorker() -> Int? {
+  mutating func claimWorker(for caller: Caller = .anybody) -> Int? {
     occupancy.set(queuedRows: queue.queuedRows, isDraining: isDraining)
-    if arrivals < queue.dueBatches + jobs.count, let worker = idle.popLast() {
+    var onTheirWay = arrivals
+    switch caller {
+    case .anybody: break
+    case .worker: onTheirWay += 1
+    case .host(let rows):
+      if mayStay(rows: rows) {
+        keptRows = rows
+        return nil
+      }
+    }
+    if onTheirWay < queue.dueBatches + jobs.count, let worker = idle.popLast() {
       arrivals += 1
       return worker
     }
@@ -69,9 +92,9 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   /// What `worker` does next, and which other worker is to be woken for what it leaves.
   ///
   /// - Parameter arrives: whether this is the worker's first look since it was woken.
-  mutating func turn(of worker: Int, arrives: Bool, finished: FinishedWork?, now: UInt64) -> (Turn, woken: Int?) {
+  mutating func turn(of worker: Int, arrives: Bool, finished: FinishedWork<Key>?, now: UInt64) -> (Turn, woken: Int?) {
     if arrives { arrivals -= 1 }
-    if let finished { queue.observe(rows: finished.rows, nanoseconds: finished.nanoseconds) }
+    if let finished { observe(finished) }
     let turn = takeTurn(now: now)
     if case .rest = turn {
       idle.append(worker)
@@ -91,6 +114,36 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
     return (expired, batch)
   }
 
+  /// What passed is completed; the worker to be woken for what waited behind it.
+  mutating func passed(_ key: Key) -> Int? {
+    queue.complete(key)
+    return claimWorker()
+  }
+
+  /// What a host computes before it waits: what it has brought, if that is still all there is.
+  mutating func takeKept(now: UInt64) -> KeptTurn {
+    var turn = KeptTurn()
+    let rows = keptRows
+    guard rows > 0 else { return turn }
+    keptRows = 0
+    turn.expired = queue.expire(now: now)
+    if !queue.isEmpty, mayStay(rows: rows), case .batch(let batch) = queue.next(now: now) {
+      isHostComputing = true
+      turn.batch = batch
+    } else {
+      turn.woken = claimWorker()
+    }
+    turn.done = drained()
+    return turn
+  }
+
+  /// The worker to be woken for what came meanwhile.
+  mutating func hostFinished(_ finished: FinishedWork<Key>) -> (woken: Int?, done: [@Sendable () -> Void]) {
+    isHostComputing = false
+    observe(finished)
+    return (claimWorker(), drained())
+  }
+
   mutating func alarmRang(now: UInt64) -> (expired: [BatchEntry<Payload>], woken: Int?, done: [@Sendable () -> Void]) {
     alarmTime = nil
     let expired = queue.expire(now: now)
@@ -101,9 +154,19 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   /// The completions to be called, once, when nothing is left.
   mutating func drained() -> [@Sendable () -> Void] {
     occupancy.set(queuedRows: queue.queuedRows, isDraining: isDraining)
-    guard isDraining, queue.isEmpty, jobs.count == 0, idle.count == workers else { return [] }
+    guard isDraining, queue.isEmpty, jobs.count == 0, idle.count == workers, !isHostComputing else { return [] }
     defer { drainers = [] }
     return drainers
+  }
+
+  /// Whether all that waits is one batch of up to so many rows, and nobody computes or is on the way to it.
+  private func mayStay(rows: Int) -> Bool {
+    queue.queuedRows <= rows && queue.dueBatches == 1 && jobs.count == 0 && idle.count == workers && !isHostComputing
+  }
+
+  private mutating func observe(_ finished: FinishedWork<Key>) {
+    queue.observe(rows: finished.rows, nanoseconds: finished.nanoseconds)
+    if let key = finished.key { queue.complete(key) }
   }
 
   private mutating func takeTurn(now: UInt64) -> Turn {

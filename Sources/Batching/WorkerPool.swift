@@ -11,6 +11,26 @@ package struct PoolLoad: Sendable, Equatable {
   package var rowsPerSecond: Double?
 }
 
+/// Who gives a pool something to do, and so who looks at its line next.
+package enum Caller: Sendable {
+  /// Any thread: a worker is woken where one is wanted.
+  case anybody
+  /// A job or an execution of this pool's: when it returns, its worker looks at the line.
+  case worker
+  /// A thread that calls ``WorkerPool/settle()`` before it waits for anything. Where all that waits is one batch of up to
+  /// so many rows and every worker rests, the thread computes it itself then, which spares two hand-overs.
+  case host(rows: Int)
+}
+
+/// How workers stand beside other threads of the process: who reads requests and writes answers goes before who computes,
+/// else a busy pool keeps the next batch's requests in their sockets.
+package enum WorkerPriority {
+  /// On Linux a quality of service is a nice value and nothing else: this one is ``niceness``.
+  static let qualityOfService = DispatchQoS.background
+  /// Of a worker's thread, for those who help it.
+  package static let niceness: Int32 = 10
+}
+
 /// A fixed number of worker queues that work off one `BatchQueue` and a line of plain jobs.
 ///
 /// Each worker is a serial dispatch queue: whatever belongs to its index is used by one thread at a time. A worker
@@ -27,6 +47,9 @@ package struct PoolLoad: Sendable, Equatable {
 /// pass, so that a small request waits for a slice of a large one and not for all of it. What passes is executed where
 /// the worker stands, at a second seat; nothing passes it in turn.
 ///
+/// **Hosts.** What a ``Caller/host(rows:)`` has brought stays with it until the end of its turn, unless more comes than it
+/// may compute: then a worker is woken at once. One host computes at a time, at a seat of its own.
+///
 /// **Expiry.** Entries past their deadline are given to `expire` at once, by a timer if all workers compute.
 package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sendable {
   package typealias Job = @Sendable () -> Void
@@ -42,8 +65,8 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
       _ batch: Batch<Key, Payload>, _ seat: Int, _ pause: () -> UInt64
     ) -> Void
 
-  /// One for each worker, and one for what passes there.
-  package static func seats(workers: Int) -> Int { 2 * workers }
+  /// One for each worker, one for what passes there, and one for the host that computes.
+  package static func seats(workers: Int) -> Int { 2 * workers + 1 }
 
   private let queues: [DispatchQueue]
   /// Where the timer and the completions of `drain` run: never behind a computation.
@@ -63,7 +86,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
     expire: @escaping @Sendable (BatchEntry<Payload>) -> Void
   ) {
     precondition(workers > 0, "a pool has workers")
-    queues = (0..<workers).map { DispatchQueue(label: "sluice.worker.\($0)") }
+    queues = (0..<workers).map { DispatchQueue(label: "sluice.worker.\($0)", qos: WorkerPriority.qualityOfService) }
     alarmQueue = DispatchQueue(label: "sluice.alarm")
     self.limits = limits
     self.execute = execute
@@ -88,14 +111,15 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   ///   - rows: at least 1.
   ///   - deadline: of `MonotonicClock`.
   package func submit(
-    _ payload: Payload, key: Key, rows: Int, priority: Priority = .default, deadline: UInt64? = nil
+    _ payload: Payload, key: Key, rows: Int, priority: Priority = .default, deadline: UInt64? = nil,
+    from caller: Caller = .anybody
   ) throws(AdmissionError) -> Ticket {
     let now = MonotonicClock.now()
     let (ticket, woken) = try state.withLock { state throws(AdmissionError) in
       try state.admit(rows: nil)
       let ticket = try state.queue.enqueue(
         payload, key: key, rows: rows, priority: priority, deadline: deadline, now: now)
-      return (ticket, state.claimWorker())
+      return (ticket, state.claimWorker(for: caller))
     }
     if let woken { wake(woken) }
     return ticket
@@ -114,12 +138,28 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   /// Runs a job that is not a batch on some worker, in its turn. Jobs start in the order in which they came.
   ///
   /// They are not bounded here and are taken while draining: a job is part of a request that was admitted before.
-  package func run(_ job: @escaping Job) {
+  package func run(from caller: Caller = .anybody, _ job: @escaping Job) {
     let woken = state.withLock { state in
       state.jobs.append(job)
-      return state.claimWorker()
+      return state.claimWorker(for: caller)
     }
     if let woken { wake(woken) }
+  }
+
+  /// Ends a host's turn: computes here what stayed with it.
+  package func settle() {
+    let started = MonotonicClock.now()
+    let turn = state.withLock { $0.takeKept(now: started) }
+    if let woken = turn.woken { wake(woken) }
+    turn.expired.forEach(expire)
+    report(turn.done)
+    guard let batch = turn.batch else { return }
+    execute(batch, Self.seats(workers: workers) - 1) { 0 }
+    let finished = FinishedWork(
+      key: batch.key, rows: batch.rows, nanoseconds: MonotonicClock.now() - started)
+    let (woken, done) = state.withLock { $0.hostFinished(finished) }
+    if let woken { wake(woken) }
+    report(done)
   }
 
   /// Throws what `submit` would throw now for an entry of so many rows. Nothing is reserved; where there is room, no
@@ -152,7 +192,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   /// A worker from being woken to having nothing to do.
   private func work(_ worker: Int) {
     var now = MonotonicClock.now()
-    var finished: FinishedWork?
+    var finished: FinishedWork<Key>?
     var arrives = true
     while true {
       let (turn, woken) = state.withLock {
@@ -167,11 +207,11 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
         var rows = batch.rows
         execute(batch, worker) { letPass(batch.key, worker, &rows) }
         now = MonotonicClock.now()
-        finished = FinishedWork(rows: rows, nanoseconds: now - started)
+        finished = FinishedWork(key: batch.key, rows: rows, nanoseconds: now - started)
       case .job(let job):
         job()
         now = MonotonicClock.now()
-        finished = FinishedWork(rows: 0, nanoseconds: now - started)
+        finished = FinishedWork(key: nil, rows: 0, nanoseconds: now - started)
       case .expired(let entries):
         entries.forEach(expire)
         now = MonotonicClock.now()
@@ -194,6 +234,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
     if let batch {
       execute(batch, workers + worker) { 0 }
       rows += batch.rows
+      if let woken = state.withLock({ $0.passed(batch.key) }) { wake(woken) }
     }
     return MonotonicClock.now() - started
   }

@@ -179,7 +179,7 @@ extension Connection {
   func handle(_ request: Request, _ id: ExchangeID) {
     let place = Exchange.Place(connection: self.id, request: id)
     let exchange = Exchange(place: place, mailbox: loop.mailbox, coding: loop.replyCoding, fields: request.head.fields)
-    loop.handler.handle(request, exchange)
+    loop.handle(request, exchange)
     // An answer that was given at once needs no looking after.
     guard exchange.isOpen else { return }
     openExchanges.append(

@@ -1,6 +1,6 @@
 package import HTTP1
 
-/// What the server does with requests: three closures, called on the I/O queue of the connection's shard. None may
+/// What the server does with requests: closures, called on the I/O queue of the connection's shard. None may
 /// block, or the shard's other connections wait.
 package struct RequestHandler: Sendable {
   /// Decides on the head, before any of the body is read; gets the monotonic nanoseconds at which the request's first
@@ -8,16 +8,21 @@ package struct RequestHandler: Sendable {
   package var admit: @Sendable (RequestHead, ConnectionInfo, _ receivedAt: UInt64) -> Admission
   /// Takes a request whose body is complete. The exchange is answered from any thread, now or later.
   package var handle: @Sendable (Request, Exchange) -> Void
+  /// Ends a turn of an I/O queue in which requests were handled, before it waits for anything. What is answered here
+  /// leaves with the other answers of the turn.
+  package var settle: @Sendable () -> Void
   /// Words what the server itself has to answer, and to what.
   package var failure: @Sendable (ServerFailure, FailedRequest) -> Response
 
   package init(
     admit: @escaping @Sendable (RequestHead, ConnectionInfo, _ receivedAt: UInt64) -> Admission,
     handle: @escaping @Sendable (Request, Exchange) -> Void,
+    settle: @escaping @Sendable () -> Void = {},
     failure: @escaping @Sendable (ServerFailure, FailedRequest) -> Response
   ) {
     self.admit = admit
     self.handle = handle
+    self.settle = settle
     self.failure = failure
   }
 }

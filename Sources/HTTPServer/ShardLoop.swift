@@ -39,6 +39,8 @@ final class ShardLoop {
   private var deadlines = DeadlineTable()
   private var dateSecond = Int.min
   private var messages: [Mailbox.Message] = []
+  /// Whether the handler was given requests since it last settled.
+  private var hasHandled = false
   /// Connections with more to read than one turn gives them.
   private var unfinished: [ConnectionID] = []
   /// Connections that have got an answer, or room for one, in this turn.
@@ -89,9 +91,12 @@ final class ShardLoop {
     if mayWait { mailbox.wake() }
     for index in 0..<count { serve(pollSet.event(index)) }
     resumeUnfinished()
+    settle()
     deliverMessages()
     updateDate()
     flushTouched()
+    // Requests that waited for answers to go out; what they are answered comes with the next turn.
+    settle()
     if let alarm = deadlines.alarmToSet(now: monotonicNanoseconds()) { pollSet.setTimer(alarm) }
     return true
   }
@@ -102,6 +107,18 @@ final class ShardLoop {
     var transfer = Transfer.wouldBlock
     scratch.append(addingCapacity: Self.scratchBytes) { transfer = wire.receive(into: &$0, atMost: Self.scratchBytes) }
     return transfer
+  }
+
+  /// Hands a complete request to the handler.
+  func handle(_ request: Request, _ exchange: Exchange) {
+    hasHandled = true
+    handler.handle(request, exchange)
+  }
+
+  private func settle() {
+    guard hasHandled else { return }
+    hasHandled = false
+    handler.settle()
   }
 
   /// Gives the connection another look after all others had theirs.

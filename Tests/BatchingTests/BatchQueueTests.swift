@@ -108,6 +108,64 @@ import Testing
     #expect(line.retryAfterSeconds == 10)
   }
 
+  /// What comes for a key while enough of its batches are computed is joined until one of them ends, or a batch is full.
+  @Test func smallBatchesOfAKeyWaitForOneAnother() throws {
+    let line = ScriptedLine(maxBatchRows: 4, partialPasses: 1)
+    try line.enqueue(0)
+    #expect(line.take() == "a[0] -")
+    for payload in 1...3 { try line.enqueue(payload) }
+    try line.enqueue(10, "b")
+    #expect(line.dueBatches == 1 && line.queuedRows == 4)
+    #expect(line.take() == "b[10] -")
+    try line.enqueue(4)
+    #expect(line.dueBatches == 1)
+    #expect(line.take() == "a[1 2 3 4] -")
+    try line.enqueue(5)
+    line.complete("b")
+    #expect(line.dueBatches == 0 && line.nextEvent == nil)
+    #expect(line.take() == "-")
+    line.complete("a")
+    #expect(line.take() == "-")
+    line.complete("a")
+    #expect(line.dueBatches == 1)
+    #expect(line.take() == "a[5] -")
+    #expect(line.isEmpty)
+  }
+
+  /// What a full batch leaves behind waits for its end, at every priority, and its deadlines and tickets go on.
+  @Test func whatIsLeftOfALongLaneWaits() throws {
+    let line = ScriptedLine(maxBatchRows: 4, partialPasses: 1)
+    for payload in 0..<5 { try line.enqueue(payload) }
+    let high = try line.enqueue(10, rows: 2, priority: 1)
+    try line.enqueue(11, priority: 1, deadline: 2_000)
+    #expect(line.take(1) == "a[10 11 0]")
+    #expect(line.cancel(high) == nil)
+    #expect(line.take() == "a[1 2 3 4] -")
+    let ticket = try line.enqueue(5)
+    try line.enqueue(6, deadline: 2_000)
+    try line.enqueue(7, priority: 9)
+    #expect(line.nextEvent == 2_000)
+    #expect(line.cancel(ticket) == 5)
+    line.now = 2_000
+    #expect(line.take() == "x[6] -")
+    line.complete("a")
+    line.complete("a")
+    #expect(line.take() == "a[7] -")
+  }
+
+  @Test func aHeldLaneMayFindItsKeyComputed() throws {
+    let line = ScriptedLine(maxBatchRows: 4, batchDelay: .nanoseconds(100), partialPasses: 1)
+    try line.enqueue(0)
+    line.now += 100
+    #expect(line.take(1) == "a[0]")
+    try line.enqueue(1)
+    #expect(line.take() == "@1200")
+    line.now += 100
+    #expect(line.take() == "-")
+    line.complete("a")
+    #expect(line.take() == "a[1] -")
+  }
+
   @Test func whatWasCancelledNeverComes() throws {
     let line = ScriptedLine()
     let tickets = try (0..<5).map { try line.enqueue($0) }

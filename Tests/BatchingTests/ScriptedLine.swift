@@ -5,10 +5,13 @@ final class ScriptedLine {
   private var queue: BatchQueue<Character, Int>
   var now: UInt64 = 1_000
 
-  init(maxBatchRows: Int = 8, maxQueueRows: Int = 1_000, batchDelay: Duration = .zero, workers: Int = 1) {
-    queue = BatchQueue(
-      limits: BatchLimits(maxBatchRows: maxBatchRows, maxQueueRows: maxQueueRows, batchDelay: batchDelay),
-      workers: workers)
+  init(
+    maxBatchRows: Int = 8, maxQueueRows: Int = 1_000, batchDelay: Duration = .zero, partialPasses: Int = .max,
+    workers: Int = 1
+  ) {
+    var limits = BatchLimits(maxBatchRows: maxBatchRows, maxQueueRows: maxQueueRows, batchDelay: batchDelay)
+    limits.partialPasses = partialPasses
+    queue = BatchQueue(limits: limits, workers: workers)
   }
 
   var queuedRows: Int { queue.queuedRows }
@@ -27,6 +30,7 @@ final class ScriptedLine {
 
   func admit(rows: Int) throws(AdmissionError) { try queue.admit(rows: rows) }
   func cancel(_ ticket: Ticket) -> Int? { queue.cancel(ticket) }
+  func complete(_ key: Character) { queue.complete(key) }
   func next() -> BatchQueue<Character, Int>.Next { queue.next(now: now) }
   func observe(rows: Int, nanoseconds: UInt64) { queue.observe(rows: rows, nanoseconds: nanoseconds) }
 

@@ -30,6 +30,23 @@ import Testing
     for name in names { #expect(try client.readAnswer().text == name) }
   }
 
+  /// What came together is settled together; what had to wait for answers to go out is settled too.
+  @Test func turnsAreSettled() throws {
+    let server = try TestServer { $0.limits.pipelinedRequests = 3 }
+    defer { server.stop() }
+    let client = try RawClient(port: server.port)
+    func request(_ name: String) -> String { "GET /settled?\(name) HTTP/1.1\r\nHost: a\r\n\r\n" }
+    for name in ["a", "b"] {
+      try client.send(request(name))
+      #expect(try client.readAnswer().text == "\(name) of 1")
+    }
+    try client.send((1...3).map { request("\($0)") }.joined())
+    for number in 1...3 { #expect(try client.readAnswer().text == "\(number) of 3") }
+    let names = (0..<100).map { "\($0)" }
+    client.sendInBackground(Array(names.map(request).joined().utf8))
+    for name in names { #expect(try client.readAnswer().text.hasPrefix("\(name) of ")) }
+  }
+
   /// More than may wait, all at once: those beyond the cap are read when there is room.
   @Test func pipelinedRequestsBeyondTheCap() throws {
     let server = try TestServer { $0.limits.pipelinedRequests = 4 }

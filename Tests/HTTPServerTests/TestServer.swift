@@ -7,6 +7,7 @@ import Synchronization
 /// A server on a free port whose handler a test steers by the path:
 /// `/hello` and `/echo` answer at once, `/later` on another queue, `/held` when the test says so, `/dropped` never,
 /// `/text` with something to code, `/tls` with the client's name;
+/// `/settled` when the turn is settled;
 /// `/refused` is turned away on its head, `/small` may have 16 bytes of content.
 final class TestServer: Sendable {
   let server: HTTPServer
@@ -24,9 +25,14 @@ final class TestServer: Sendable {
     configuration.timeouts.drain = .seconds(600)
     adjust(&configuration)
     let held = held
+    let settling = SettledExchanges()
     let handler = RequestHandler(
       admit: { head, _, _ in Self.admit(head) },
-      handle: { request, exchange in Self.handle(request, exchange, held) },
+      handle: { request, exchange in
+        if request.head.path == "/settled" { return settling.add(exchange, request) }
+        Self.handle(request, exchange, held)
+      },
+      settle: { settling.answer() },
       failure: { failure, _ in Response(failure.status, body: Array("\(failure)".utf8)) })
     server = try HTTPServer(configuration: configuration, handler: handler)
     server.start()
@@ -63,6 +69,25 @@ final class TestServer: Sendable {
     case "/held": held.add(exchange, request)
     case "/dropped": break
     default: exchange.respond(Response(.ok, [.contentType: "application/json"], body: request.body))
+    }
+  }
+}
+
+/// Exchanges that wait for the end of their turn: each is answered with its query and with how many it was settled with.
+private final class SettledExchanges: Sendable {
+  private let exchanges = Mutex<[(exchange: Exchange, query: String)]>([])
+
+  func add(_ exchange: Exchange, _ request: Request) {
+    exchanges.withLock { $0.append((exchange, request.head.query ?? "")) }
+  }
+
+  func answer() {
+    let settled = exchanges.withLock { exchanges in
+      defer { exchanges = [] }
+      return exchanges
+    }
+    for (exchange, query) in settled {
+      exchange.respond(Response(.ok, body: Array("\(query) of \(settled.count)".utf8)))
     }
   }
 }

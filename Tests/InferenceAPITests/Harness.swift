@@ -52,6 +52,9 @@ struct Harness {
     store.start { if case .failure(let error) = $0 { Issue.record(error) } }
   }
 
+  /// Whether requests come in a turn that a test settles.
+  var isSettled = false
+
   /// Admits and hands over a request; its answer is awaited at the exchange.
   func start(_ request: String) -> TestExchange { start(Array(request.utf8)) }
 
@@ -72,7 +75,9 @@ struct Harness {
     case .accept(let limit, let admitted):
       #expect(body.count <= limit)
       api.handle(
-        APIRequest(head: head, body: body, receivedAt: receivedAt, completedAt: completedAt, admitted: admitted),
+        APIRequest(
+          head: head, body: body, receivedAt: receivedAt, completedAt: completedAt, admitted: admitted,
+          isSettled: isSettled),
         reply: reply)
     }
   }

@@ -44,11 +44,15 @@ package final class Team: @unchecked Sendable {
   private let isDismissed = Atomic<Bool>(false)
   private var helpers: [Helper] = []
 
+  /// The helpers' nice value: that of the threads which they help, or a helper keeps its core from others' work.
+  fileprivate let niceness: Int32
+
   /// A team of `threads`, the caller and `threads − 1` helpers; 1 is a team without helpers. As many as the processor
   /// quota allows, never more.
-  package init(threads: Int) {
+  package init(threads: Int, niceness: Int32 = 0) {
     precondition(threads >= 1)
     self.threads = threads
+    self.niceness = niceness
     shares = (0..<threads).map { _ in Share() }
     helpers = (1..<threads).map { Helper(position: $0) }
     for helper in helpers { helper.start(in: self) }
@@ -246,6 +250,8 @@ private final class Helper: @unchecked Sendable {
   }
 
   private func serve(_ team: Team) {
+    // On Linux 0 is the calling thread. Where it is not allowed, it helps as it is.
+    if team.niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, team.niceness) }
     var spins = 0
     while !team.isOver {
       if team.hasWork(forHelperAt: position) {

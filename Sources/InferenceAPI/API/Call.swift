@@ -13,10 +13,14 @@ package struct APIRequest: Sendable {
   package let completedAt: Nanoseconds
   /// What the verdict on its head has found.
   package let admitted: AdmittedRequest
+  /// Whether the transport calls ``InferenceAPI/settle()`` at the end of its turn, before it waits for anything.
+  package let isSettled: Bool
 
   package init(
-    head: RequestHead, body: [UInt8], receivedAt: Nanoseconds, completedAt: Nanoseconds, admitted: AdmittedRequest
+    head: RequestHead, body: [UInt8], receivedAt: Nanoseconds, completedAt: Nanoseconds, admitted: AdmittedRequest,
+    isSettled: Bool = false
   ) {
+    self.isSettled = isSettled
     self.head = head
     self.body = body
     self.receivedAt = receivedAt
@@ -61,6 +65,8 @@ final class Call: Sendable {
   /// Time between the first byte and the last.
   let readTime: Nanoseconds
   let bodyBytes: Int
+  /// Whether the I/O queue's turn is settled at its end.
+  let isSettled: Bool
   /// The decoded segments that the route's pattern leaves open, from left to right.
   let parameters: [String]
   private let admitted: AdmittedRequest
@@ -89,6 +95,7 @@ final class Call: Sendable {
     receivedAt = request.receivedAt
     readTime = request.completedAt - request.receivedAt
     bodyBytes = request.body.count
+    isSettled = request.isSettled
     state = Mutex(State(body: request.body))
     self.parameters = parameters
     self.sink = sink

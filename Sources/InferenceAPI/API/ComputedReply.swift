@@ -79,6 +79,8 @@ extension ComputedReply {
 extension InferenceAPI {
   /// Answers with what was computed: a small reply is made on the I/O queue, a large one by a worker in its turn.
   ///
+  /// To be called by what runs in the pool: whoever ran it looks at the line next.
+  ///
   /// - Parameter timing: all but `encode` and `total`.
   func answer(_ call: Call, _ reply: some ResultReply, _ timing: RequestTiming) {
     do {
@@ -90,7 +92,7 @@ extension InferenceAPI {
       call.answerOnIOQueue { reply.response(timing, receivedAt: call.receivedAt) }
       return
     }
-    inference.run(bytes: reply.likelyBytes) { waited in
+    inference.run(bytes: reply.likelyBytes, from: .worker) { waited in
       if call.isOver { return }
       var timing = timing
       timing.queue += waited

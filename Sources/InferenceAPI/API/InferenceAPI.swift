@@ -31,6 +31,9 @@ package struct APIConfiguration: Sendable {
   /// How long batches are cut, so that short ones of other layers pass.
   package var slices = SliceSize()
 
+  /// What an I/O queue computes itself.
+  package var brief = BriefPass()
+
   /// A body up to here is decoded on the I/O queue. An I/O queue may be held for about 200 µs; a number takes 13 ns to
   /// scan, and 48 KiB hold 5,000 with nine characters each (70 µs) and 24,000 at most (160 to 200 µs).
   package var inlineBodyBytes = 48 << 10
@@ -183,6 +186,10 @@ package final class InferenceAPI: Sendable {
     case nil: makeCall(request, [], reply).fail(.unknownRoute)
     }
   }
+
+  /// Ends a turn of the I/O queue in which a request with ``APIRequest/isSettled`` was handled: what is brief and all
+  /// that waits is computed here.
+  package func settle() { inference.settle() }
 
   /// Words and records what the transport has to answer by itself.
   ///

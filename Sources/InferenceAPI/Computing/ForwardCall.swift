@@ -4,16 +4,30 @@ internal import Batching
 // worker (forward) → I/O queue (encode). What takes longer than an I/O queue may be held is decoded or encoded on a
 // worker instead, by the same code.
 
+/// Where a body is decoded.
+enum DecodingPlace: Sendable {
+  case ioQueue
+  /// - Parameter waited: for the worker.
+  case worker(waited: Nanoseconds)
+
+  var waited: Nanoseconds {
+    switch self {
+    case .ioQueue: 0
+    case .worker(let waited): waited
+    }
+  }
+}
+
 extension InferenceAPI {
   /// Lets a body be decoded: at once where that is brief, or by a worker in its turn.
   ///
-  /// - Parameter body: gets the time that it waited.
-  func decode(_ call: Call, isLarge: Bool, _ body: @escaping @Sendable (_ waited: Nanoseconds) -> Void) {
-    guard isLarge else { return body(0) }
+  /// - Parameter body: gets where it is decoded.
+  func decode(_ call: Call, isLarge: Bool, _ body: @escaping @Sendable (DecodingPlace) -> Void) {
+    guard isLarge else { return body(.ioQueue) }
     // Chunked content has declared no length before.
     do { try inference.admit(bodyBytes: call.bodyBytes) } catch { return call.fail(error) }
     inference.run(bytes: call.bodyBytes) { waited in
-      if !call.isOver { body(waited) }
+      if !call.isOver { body(.worker(waited: waited)) }
     }
   }
 
@@ -21,14 +35,14 @@ extension InferenceAPI {
   ///
   /// - Parameters:
   ///   - started: when its decoding began.
-  ///   - waited: before its decoding, for a worker.
+  ///   - place: where it was decoded.
   func compute<Reply: ResultReply>(
-    _ call: Call, _ request: ForwardRequest, decodedSince started: Nanoseconds, waited: Nanoseconds,
+    _ call: Call, _ request: ForwardRequest, decodedSince started: Nanoseconds, at place: DecodingPlace,
     reply: @escaping @Sendable (ForwardResult) -> Reply
   ) throws(APIError) {
     let submitted = MonotonicClock.now()
-    let timing = RequestTiming(read: call.readTime, decode: submitted - started, queue: waited)
-    let withdraw = try inference.submit(request, id: call.id) { [self] result in
+    let timing = RequestTiming(read: call.readTime, decode: submitted - started, queue: place.waited)
+    let withdraw = try inference.submit(request, id: call.id, from: place, isSettled: call.isSettled) { [self] result in
       var timing = timing
       switch result {
       case .success(let result):

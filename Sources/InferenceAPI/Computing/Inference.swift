@@ -110,6 +110,7 @@ final class Inference: Sendable {
   /// Bytes of the bodies and replies whose jobs wait or run.
   private let jobBytes = Atomic<Int>(0)
   private let jobBytesLimit: Int
+  private let brief: BriefPass
 
   init(_ configuration: APIConfiguration) {
     let (kernels, team) = (configuration.kernels, configuration.team)
@@ -117,6 +118,7 @@ final class Inference: Sendable {
     let seats = WorkerPool<Key, Entry>.seats(workers: configuration.workers)
     let desks = (0..<seats).map { _ in WorkerDesk(kernels: kernels, team: team, slices: configuration.slices) }
     jobBytesLimit = configuration.jobBytesLimit
+    brief = configuration.brief
     pool = WorkerPool(
       workers: configuration.workers, limits: configuration.batching,
       execute: { batch, seat, pause in desks[seat].compute(batch, pause: pause) },
@@ -124,6 +126,9 @@ final class Inference: Sendable {
   }
 
   var load: PoolLoad { pool.load }
+
+  /// Ends a turn of an I/O queue.
+  func settle() { pool.settle() }
 
   func drain(_ completion: @escaping @Sendable () -> Void) { pool.drain(completion) }
 
@@ -142,11 +147,12 @@ final class Inference: Sendable {
   ///
   /// - Parameters:
   ///   - bytes: of the body or, about, of the reply.
+  ///   - caller: who gives it.
   ///   - job: gets the time that it waited.
-  func run(bytes: Int, _ job: @escaping @Sendable (_ waited: Nanoseconds) -> Void) {
+  func run(bytes: Int, from caller: Caller = .anybody, _ job: @escaping @Sendable (_ waited: Nanoseconds) -> Void) {
     jobBytes.wrappingAdd(bytes, ordering: .relaxed)
     let handedOver = MonotonicClock.now()
-    pool.run { [self] in
+    pool.run(from: caller) { [self] in
       defer { jobBytes.wrappingSubtract(bytes, ordering: .relaxed) }
       let waited = MonotonicClock.now() - handedOver
       if let team { team.besides { job(waited) } } else { job(waited) }
@@ -156,11 +162,13 @@ final class Inference: Sendable {
   /// Puts a request in the line.
   ///
   /// - Parameters:
-  ///   - completion: called once, on a worker, unless the request is withdrawn first.
+  ///   - place: where this is called.
+  ///   - isSettled: whether an I/O queue that calls this settles its turn.
+  ///   - completion: called once, on a worker or as the turn is settled, unless the request is withdrawn first.
   /// - Returns: takes the request out of the line again; it is then neither computed nor completed.
   /// - Throws: `.admission` where the line is full or the pool is being drained.
   func submit(
-    _ request: ForwardRequest, id: RequestID,
+    _ request: ForwardRequest, id: RequestID, from place: DecodingPlace, isSettled: Bool,
     completion: @escaping @Sendable (Result<ForwardResult, APIError>) -> Void
   ) throws(APIError) -> @Sendable () -> Void {
     let key: Key
@@ -184,10 +192,20 @@ final class Inference: Sendable {
     let entry = Entry(request, widths: widths, dOut: dOut, completion: completion)
     do {
       let ticket = try pool.submit(
-        entry, key: key, rows: request.rows, priority: request.priority, deadline: request.deadline)
+        entry, key: key, rows: request.rows, priority: request.priority, deadline: request.deadline,
+        from: caller(request, place, isSettled: isSettled))
       return { [pool] in pool.cancel(ticket) }
     } catch {
       throw .admission(error)
+    }
+  }
+
+  private func caller(_ request: ForwardRequest, _ place: DecodingPlace, isSettled: Bool) -> Caller {
+    switch (place, request.subject) {
+    case (.worker, _): .worker
+    case (.ioQueue, .packed(let block)) where isSettled && request.gradient == nil && request.experts == nil:
+      .host(rows: brief.rows(of: block))
+    case (.ioQueue, _): .anybody
     }
   }
 }

@@ -13,12 +13,12 @@ extension InferenceAPI {
   private func compute(_ call: Call, asksForGradient: Bool) {
     guard let catalog else { return call.fail(.notReady) }
     call.watchForCancellation()
-    decode(call, isLarge: call.bodyBytes > configuration.inlineBodyBytes) { [self] waited in
-      submitFFN(call, catalog, asksForGradient, waited: waited)
+    decode(call, isLarge: call.bodyBytes > configuration.inlineBodyBytes) { [self] place in
+      submitFFN(call, catalog, asksForGradient, at: place)
     }
   }
 
-  private func submitFFN(_ call: Call, _ catalog: ModelCatalog, _ asksForGradient: Bool, waited: Nanoseconds) {
+  private func submitFFN(_ call: Call, _ catalog: ModelCatalog, _ asksForGradient: Bool, at place: DecodingPlace) {
     let started = MonotonicClock.now()
     do {
       let request = try FFNRequest(
@@ -33,11 +33,11 @@ extension InferenceAPI {
         missing: request.missing ?? .refuse, activations: request.activations,
         deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 },
         gradient: request.gradient)
-      try compute(call, forward, decodedSince: started, waited: waited) { result in
+      try compute(call, forward, decodedSince: started, at: place) { result in
         FFNReply(request: request, subject: subject, result: result)
       }
     } catch {
-      call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: waited))
+      call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: place.waited))
     }
   }
 }

@@ -8,12 +8,12 @@ extension InferenceAPI {
   func computeGatedConvolution(_ call: Call) {
     guard let catalog else { return call.fail(.notReady) }
     call.watchForCancellation()
-    decode(call, isLarge: call.bodyBytes > configuration.inlineBodyBytes) { [self] waited in
-      submitConvolution(call, catalog, waited: waited)
+    decode(call, isLarge: call.bodyBytes > configuration.inlineBodyBytes) { [self] place in
+      submitConvolution(call, catalog, at: place)
     }
   }
 
-  private func submitConvolution(_ call: Call, _ catalog: ModelCatalog, waited: Nanoseconds) {
+  private func submitConvolution(_ call: Call, _ catalog: ModelCatalog, at place: DecodingPlace) {
     let started = MonotonicClock.now()
     do {
       let request = try GatedConvolutionRequest(decoding: call.takeBody(), limits: requestLimits)
@@ -23,11 +23,11 @@ extension InferenceAPI {
       let forward = ForwardRequest(
         subject: subject.convolution, input: request.input.tensor, experts: nil, activations: [],
         deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 })
-      try compute(call, forward, decodedSince: started, waited: waited) { result in
+      try compute(call, forward, decodedSince: started, at: place) { result in
         GatedConvolutionReply(request: request, subject: subject, result: result)
       }
     } catch {
-      call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: waited))
+      call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: place.waited))
     }
   }
 }

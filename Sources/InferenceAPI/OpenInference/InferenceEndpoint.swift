@@ -15,13 +15,13 @@ extension InferenceAPI {
       // Tensors in binary are copied, or widened to twice their size: far less work than numbers in text.
       let isLarge =
         header.jsonBytes > configuration.inlineBodyBytes || call.bodyBytes > configuration.inlineBinaryBytes
-      decode(call, isLarge: isLarge) { [self] waited in submitInference(call, served, header, waited: waited) }
+      decode(call, isLarge: isLarge) { [self] place in submitInference(call, served, header, at: place) }
     } catch {
       call.fail(error)
     }
   }
 
-  private func submitInference(_ call: Call, _ named: ServedName, _ header: InferenceHeader, waited: Nanoseconds) {
+  private func submitInference(_ call: Call, _ named: ServedName, _ header: InferenceHeader, at place: DecodingPlace) {
     let started = MonotonicClock.now()
     do {
       let request: InferenceRequest
@@ -43,11 +43,11 @@ extension InferenceAPI {
         subject: subject.layer, input: request.input, experts: request.experts, activations: request.activations,
         deadline: request.parameters.timeoutMicroseconds.map { call.receivedAt + Nanoseconds($0) * 1000 },
         priority: request.parameters.priority)
-      try compute(call, forward, decodedSince: started, waited: waited) { result in
+      try compute(call, forward, decodedSince: started, at: place) { result in
         InferenceReply(request: request, served: served, result: result)
       }
     } catch {
-      call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: waited))
+      call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: place.waited))
     }
   }
 }

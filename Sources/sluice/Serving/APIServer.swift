@@ -22,9 +22,10 @@ extension RequestHandler {
         api.handle(
           APIRequest(
             head: request.head, body: request.body, receivedAt: request.receivedAt, completedAt: request.completedAt,
-            admitted: admitted),
+            admitted: admitted, isSettled: true),
           reply: ReplySink(exchange))
       },
+      settle: { api.settle() },
       failure: { failure, request in
         api.answer(
           TransportFailure(failure), to: request.head, request.context as? AdmittedRequest,

@@ -197,11 +197,14 @@ struct EngineOptions: ParsableArguments {
     } catch {
       throw .kernels(error)
     }
-    let batching = BatchLimits(
+    var batching = BatchLimits(
       maxBatchRows: maxBatchRows.value, maxQueueRows: maxQueueRows.value, batchDelay: .microseconds(batchDelayUs))
     let cores = CPUQuota.threads()
-    var configuration = APIConfiguration(workers: workers?.value ?? cores, batching: batching, kernels: chosen)
-    configuration.team = Team(threads: cores)
+    let workers = workers?.value ?? cores
+    // With half of the workers at one layer's small batches each of them has another core to help it.
+    if cores > 1 { batching.partialPasses = max(1, workers / 2) }
+    var configuration = APIConfiguration(workers: workers, batching: batching, kernels: chosen)
+    configuration.team = Team(threads: cores, niceness: WorkerPriority.niceness)
     limits.apply(to: &configuration)
     configuration.version = Version.text
     let aside = DispatchQueue(label: "sluice.aside")
