@@ -11,29 +11,39 @@
 
 enum { ROTATION_TERMS_MIN = 16 };
 
+// f(0, h), f(1, h), … for all lanes: the arguments of a shuffle.
 #if LANES == 16
-#define SWAPPED(x, h)                                                                                                  \
-  __builtin_shufflevector(                                                                                             \
-      x, x, 0 ^ h, 1 ^ h, 2 ^ h, 3 ^ h, 4 ^ h, 5 ^ h, 6 ^ h, 7 ^ h, 8 ^ h, 9 ^ h, 10 ^ h, 11 ^ h, 12 ^ h, 13 ^ h,      \
-      14 ^ h, 15 ^ h)
+#define EACH_LANE(f, h)                                                                                                \
+  f(0, h), f(1, h), f(2, h), f(3, h), f(4, h), f(5, h), f(6, h), f(7, h), f(8, h), f(9, h), f(10, h), f(11, h),        \
+      f(12, h), f(13, h), f(14, h), f(15, h)
 #elif LANES == 8
-#define SWAPPED(x, h)                                                                                                  \
-  __builtin_shufflevector(x, x, 0 ^ h, 1 ^ h, 2 ^ h, 3 ^ h, 4 ^ h, 5 ^ h, 6 ^ h, 7 ^ h)
+#define EACH_LANE(f, h) f(0, h), f(1, h), f(2, h), f(3, h), f(4, h), f(5, h), f(6, h), f(7, h)
 #elif LANES == 4
-#define SWAPPED(x, h) __builtin_shufflevector(x, x, 0 ^ h, 1 ^ h, 2 ^ h, 3 ^ h)
+#define EACH_LANE(f, h) f(0, h), f(1, h), f(2, h), f(3, h)
 #endif
 
-// The sign bit of every lane whose number has the bit `h`.
+#define PARTNER(lane, h) lane ^ h
+#define SWAPPED(x, h) __builtin_shufflevector(x, x, EACH_LANE(PARTNER, h))
+
+#if LANES > 1
+// Sums in the lower and differences in the upper lanes of each pair at distance h. Where a multiply–add is an
+// instruction it takes the place of turning signs and adding: the product with ±1 is exact.
+#if LANES >= 8
+INLINE vfloat sign_of_bit(int h) {
+  vfloat signs = {0};
+  for (int lane = 0; lane < LANES; lane++) signs[lane] = lane & h ? -1.0f : 1.0f;
+  return signs;
+}
+#define PASS_WITHIN(x, h) multiply_add(x, sign_of_bit(h), SWAPPED(x, h))
+#else
 INLINE vint sign_of_bit(int h) {
   vint signs = {0};
   for (int lane = 0; lane < LANES; lane++) signs[lane] = lane & h ? INT32_MIN : 0;
   return signs;
 }
-
-#if LANES > 1
-// Sums in the lower and differences in the upper lanes of each pair at distance h.
 #define PASS_WITHIN(x, h)                                                                                              \
   (SWAPPED(x, h) + __builtin_bit_cast(vfloat, __builtin_bit_cast(vint, x) ^ sign_of_bit(h)))
+#endif
 #endif
 
 // The passes inside a vector.

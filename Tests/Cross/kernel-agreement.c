@@ -43,9 +43,9 @@ static void forward(
   const struct ffn_arithmetic *functions = is_integer ? kernels->integer : way == BF16 ? kernels->bf16 : kernels->f32;
   enum ffn_type type = packed_types[way];
   size_t pair_panels = ffn_ceil_div(s.d_ff, FFN_PAIR_COLUMNS), panels = ffn_ceil_div(s.d_out, FFN_PANEL_COLUMNS);
-  struct ffn_matrix a = {gate, FFN_F32, s.d_ff, s.d_in, (ptrdiff_t)s.d_in, 1}, b = a, w = a;
+  struct ffn_matrix a = {gate, FFN_F32, s.d_ff, s.d_in, (ptrdiff_t)s.d_in, 1, {0}}, b = a, w = a;
   b.base = up;
-  w = (struct ffn_matrix){down, FFN_F32, s.d_out, s.d_ff, (ptrdiff_t)s.d_ff, 1};
+  w = (struct ffn_matrix){down, FFN_F32, s.d_out, s.d_ff, (ptrdiff_t)s.d_ff, 1, {0}};
   uint32_t *first = zeros(ffn_panels_words(pair_panels, s.d_in, type));
   uint32_t *second = zeros(ffn_panels_words(panels, s.d_ff, type));
   ffn_pack_pair_panels(&a, &b, type, 0, pair_panels, first);

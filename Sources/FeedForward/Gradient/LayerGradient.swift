@@ -76,7 +76,7 @@ extension FeedForwardLayer {
     if let down = panels.down {
       let blocking = ffn_blocking(
         rows.gradOutput, rows: rows.count, terms: dOut, blocks: scratch.gradOutputBlocks!.base)
-      functions.run(blocking, helpers: helpers, totals: totals)
+      functions.run(blocking, share: Self.blockingShare, helpers: helpers, totals: totals)
       var job = ffn_project()
       job.panels = down.kernelPanels
       job.x = ffn_rows(

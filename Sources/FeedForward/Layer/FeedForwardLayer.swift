@@ -112,11 +112,11 @@ package final class FeedForwardLayer: Sendable {
     }
   }
 
-  /// Whether splitting gains more than waking a helper costs: from about 40 µs of one core's work on, at 200 GFLOP/s
+  /// Whether splitting gains more than waking a helper costs: from about 20 µs of one core's work on, at 200 GFLOP/s
   /// of arithmetic and 50 GB/s of weights.
   func isWorthSplitting(rows: Int) -> Bool {
     let multiplyAdds = rows * dFF * (2 * dIn + (hasDownProjection ? dOut : 0))
-    return max(multiplyAdds / 100, packedBytes / 50) > 40_000
+    return max(multiplyAdds / 100, packedBytes / 50) > 20_000
   }
 
   private func forward(
@@ -130,8 +130,8 @@ package final class FeedForwardLayer: Sendable {
     }
   }
 
-  /// Two phases over panels: gate and up with the gate applied, then down. Between them stand the norm, where there is
-  /// one, which takes whole rows, and in integer arithmetic the quantising of the hidden rows, which takes whole blocks.
+  /// Two phases over panels: gate and up with the gate applied, then down. In integer arithmetic the first one quantises
+  /// the hidden rows as well, block by block. Between them stands the norm, where there is one, which takes whole rows.
   private func forwardChunk(
     input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>, activations: ActivationOutputs,
     workspace: Workspace, helpers: Team?
@@ -151,25 +151,26 @@ package final class FeedForwardLayer: Sendable {
       activations.hidden?.update(from: output, count: rows * dFF)
       return
     }
-    var hidden = ffn_rows(
-      base: workspace.hiddenBlocks!.base, block_step: rows * FFN_BLOCK_STRIDE, rows: rows)
-    let quantised = workspace.inputBlocks!.base
+    let hidden: ffn_rows
+    let blocks = (arithmetic.isInteger ? workspace.hiddenBytes : workspace.hiddenBlocks)!.base
     if let hiddenNorm {
       let values = activations.hidden ?? workspace.hiddenRows!.base
       first.hidden = values
       functions.run(first, helpers: helpers, totals: totals)
       hiddenNorm.apply(to: values, count: rows)
-      let blocks = arithmetic.isInteger ? quantised : workspace.hiddenBlocks!.base
       hidden = block(ffn_blocking(values, rows: rows, terms: dFF, blocks: blocks), helpers: helpers, totals: totals)
     } else {
       first.hidden = activations.hidden
-      first.hidden_blocks = hidden.base
-      functions.run(first, helpers: helpers, totals: totals)
+      first.hidden_blocks = UnsafeMutableRawPointer(workspace.hiddenBlocks!.base)
+      hidden = ffn_rows(base: blocks, block_step: rows * blockStride, rows: rows)
       if arithmetic.isInteger {
         let blocking = ffn_blocking(
           x: workspace.hiddenBlocks!.base, block_step: rows * FFN_BLOCK_STRIDE, row_step: FFN_BLOCK_STRIDE,
-          rows: rows, terms: dFF, blocks: quantised)
-        hidden = block(blocking, helpers: helpers, totals: totals)
+          rows: rows, terms: dFF, blocks: blocks)
+        functions.run(
+          first, blocking: blocking, progress: workspace.hiddenProgress, helpers: helpers, totals: totals)
+      } else {
+        functions.run(first, helpers: helpers, totals: totals)
       }
     }
 
@@ -195,10 +196,17 @@ package final class FeedForwardLayer: Sendable {
   private func block(
     _ blocking: ffn_blocking, helpers: Team?, totals: UnsafeMutablePointer<Float>
   ) -> ffn_rows {
-    kernels.functions(of: arithmetic).run(blocking, helpers: helpers, totals: totals)
-    let stride = arithmetic.isInteger ? FFN_BYTE_BLOCK_STRIDE : FFN_BLOCK_STRIDE
-    return ffn_rows(base: blocking.blocks, block_step: blocking.rows * stride, rows: blocking.rows)
+    let share = arithmetic.isInteger ? Self.quantisingShare : Self.blockingShare
+    kernels.functions(of: arithmetic).run(blocking, share: share, helpers: helpers, totals: totals)
+    return ffn_rows(base: blocking.blocks, block_step: blocking.rows * blockStride, rows: blocking.rows)
   }
+
+  /// Elements from one row of a block to the next.
+  private var blockStride: Int { arithmetic.isInteger ? FFN_BYTE_BLOCK_STRIDE : FFN_BLOCK_STRIDE }
+
+  /// Floats from which on blocking rows is shared: copies are faster than quantising.
+  static let blockingShare = 1 << 16
+  private static let quantisingShare = 1 << 12
 }
 
 /// Where a forward pass writes the layer's inner values, each `[rows, dFF]` row-major, each only if asked for.

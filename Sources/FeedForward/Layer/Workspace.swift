@@ -9,10 +9,14 @@ package final class Workspace {
   /// Rows that one pass over a layer's weights serves at most; at 256 the weights' stream costs next to nothing.
   package static let chunkRows = 256
 
-  /// Row blocks of the input, `[blocks of dIn][rows][528]`; in integer arithmetic of the hidden rows as well, in bytes.
+  /// Row blocks of the input, `[blocks of dIn][rows][528]`; in integer arithmetic in bytes.
   private(set) var inputBlocks: AlignedFloats?
   /// Row blocks of the hidden rows, `[blocks of dFF][rows][528]`.
   private(set) var hiddenBlocks: AlignedFloats?
+  /// The same in bytes, in integer arithmetic: `[blocks of dFF][rows][576 bytes]`.
+  private(set) var hiddenBytes: AlignedFloats?
+  /// How much is done of each of these.
+  private(set) var hiddenProgress = BlockProgress(count: 0)
   /// Hidden rows on their way through a norm, `[rows, dFF]`.
   private(set) var hiddenRows: AlignedFloats?
   /// Sums of the panels in work, `[4][rows][32]`.
@@ -28,7 +32,7 @@ package final class Workspace {
 
   /// Bytes held now.
   package var byteCount: Int {
-    [inputBlocks, hiddenBlocks, hiddenRows, totals].reduce(
+    [inputBlocks, hiddenBlocks, hiddenBytes, hiddenRows, totals].reduce(
       routes.byteCount + gradient.byteCount + convolution.byteCount
     ) {
       $0 + ($1?.byteCount ?? 0)
@@ -38,12 +42,15 @@ package final class Workspace {
   /// Makes room for `rows` rows of `layer`. Does nothing where there is room already; called at start for every layer
   /// and the largest batch, it leaves nothing to allocate later.
   package func reserve(for layer: FeedForwardLayer, rows: Int) {
-    // Bytes take less than half of the room of floats: hidden rows of twice the terms fit where the input was.
-    let terms = layer.arithmetic.isInteger ? max(layer.dIn, layer.dFF / 2) : layer.dIn
-    reserve(terms: terms, rows: rows)
+    reserve(terms: layer.dIn, rows: rows)
     let rows = min(rows, Workspace.chunkRows)
     if layer.hasDownProjection {
       Workspace.grow(&hiddenBlocks, to: Workspace.blockFloats(rows: rows, terms: layer.dFF))
+      if layer.arithmetic.isInteger {
+        let blocks = Workspace.blocks(ofTerms: layer.dFF)
+        Workspace.grow(&hiddenBytes, to: blocks * rows * FFN_BYTE_BLOCK_STRIDE / MemoryLayout<Float>.stride)
+        if hiddenProgress.count < blocks { hiddenProgress = BlockProgress(count: blocks) }
+      }
     }
     if layer.hasHiddenNorm { Workspace.grow(&hiddenRows, to: rows * layer.dFF) }
   }
@@ -60,9 +67,10 @@ package final class Workspace {
 
   /// Floats of `rows` rows in blocks.
   static func blockFloats(rows: Int, terms: Int) -> Int {
-    let blocks = (terms + FFN_BLOCK_TERMS - 1) / FFN_BLOCK_TERMS
-    return blocks * rows * FFN_BLOCK_STRIDE
+    blocks(ofTerms: terms) * rows * FFN_BLOCK_STRIDE
   }
+
+  private static func blocks(ofTerms terms: Int) -> Int { (terms + FFN_BLOCK_TERMS - 1) / FFN_BLOCK_TERMS }
 
   static func grow(_ memory: inout AlignedFloats?, to count: Int) {
     guard memory.map({ $0.count < count }) ?? true else { return }

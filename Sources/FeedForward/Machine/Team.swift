@@ -14,9 +14,8 @@ internal import Synchronization
 /// the phases of a pass and for some tens of microseconds after it a helper spins, since waking a thread takes as
 /// long as a small layer; then it parks, and a team at rest uses no processor time. A helper that finds itself on its
 /// caller's core moves to another one: there it would only take turns with the thread that it should help.
-// Unsafe: `phase` is plain memory, written by the one caller that holds `isEngaged`, before the shares publish it, and
-// read only by whoever has claimed one of its chunks, which keeps it valid until that chunk is done; everything else is
-// atomic or constant.
+// Unsafe: the seats are memory of the team's own, each on cache lines of its own, made before the helpers and freed after
+// them. `published` is written by the one caller that holds `isEngaged`.
 package final class Team: @unchecked Sendable {
   /// What a phase does with one chunk; `scratch` belongs to the thread that runs it.
   typealias Work =
@@ -25,20 +24,12 @@ package final class Team: @unchecked Sendable {
   /// Threads that compute at once at most, the caller among them.
   package let threads: Int
 
-  private struct Phase {
-    var context: UnsafeRawPointer
-    var work: Work
-  }
-
-  private var phase: Phase?
-  /// The chunks of the current phase, cut evenly: one share for each thread.
-  private let shares: [Share]
-  /// Chunks of the current phase that are done.
-  private let completed = Atomic<Int>(0)
+  /// One for each thread, the caller's first.
+  private let seats: Seats
+  /// Chunks of all phases up to the current one.
+  private var published = 0
   /// Whether a forward pass has the helpers.
   private let isEngaged = Atomic<Bool>(false)
-  /// The core that the caller published its phase from.
-  private let callerCore = Atomic<Int32>(-1)
   /// Workers that compute at this moment, with helpers or without.
   private let activeWorkers = Atomic<Int>(0)
   private let isDismissed = Atomic<Bool>(false)
@@ -53,7 +44,7 @@ package final class Team: @unchecked Sendable {
     precondition(threads >= 1)
     self.threads = threads
     self.niceness = niceness
-    shares = (0..<threads).map { _ in Share() }
+    seats = Seats(count: threads)
     helpers = (1..<threads).map { Helper(position: $0) }
     for helper in helpers { helper.start(in: self) }
   }
@@ -62,11 +53,13 @@ package final class Team: @unchecked Sendable {
   package func dismiss() {
     isDismissed.store(true, ordering: .sequentiallyConsistent)
     for helper in helpers {
-      helper.wake()
+      wake(helper.position)
       helper.join()
     }
     helpers = []
   }
+
+  deinit { seats.deallocate() }
 
   /// Counts the calling worker in for the time of `body`, and tells it whether the helpers are its own meanwhile.
   func engaging<R>(_ wanted: Bool, _ body: (_ helped: Bool) -> R) -> R {
@@ -106,43 +99,67 @@ package final class Team: @unchecked Sendable {
 
   /// Runs `work` for every chunk in `0..<chunks`, and returns when all are done. Only inside ``engaging(_:_:)``.
   func run(chunks: Int, context: UnsafeRawPointer, scratch: UnsafeMutablePointer<Float>, _ work: Work) {
-    phase = Phase(context: context, work: work)
-    completed.store(0, ordering: .relaxed)
-    callerCore.store(ffn_current_core(), ordering: .relaxed)
-    for (position, share) in shares.enumerated() {
-      share.publish(chunks * position / threads..<chunks * (position + 1) / threads)
+    published += chunks
+    let phase = Seat.Phase(context: context, work: work)
+    let core = ffn_current_core()
+    // The helpers' shares first: they take a while to be seen.
+    for position in (0..<threads).reversed() {
+      let share = chunks * position / threads..<chunks * (position + 1) / threads
+      seats[position].pointee.publish(share, of: phase, from: core)
+      if seats[position].pointee.isParked { wake(position) }
     }
-    for helper in helpers { helper.wake() }
-    while runNextChunk(of: 0, scratch) {}
+    _ = serve(at: 0, scratch) { true }
     var spins = 0
-    while completed.load(ordering: .acquiring) < chunks {
+    while seats.completed < published {
       // The last chunk's helper may have lost its core: then give it this one.
       spins += 1
       if spins < Team.spinLimit { ffn_pause() } else { sched_yield() }
     }
   }
 
-  /// Claims a chunk of the current phase for the thread at `position`, and runs it; `false` when there is none.
-  fileprivate func runNextChunk(of position: Int, _ scratch: UnsafeMutablePointer<Float>) -> Bool {
+  /// Runs chunks of the current phase for the thread at `position` as long as it may: those of its own share, and then
+  /// the others'. Whether none was left in the end.
+  private func serve(at position: Int, _ scratch: UnsafeMutablePointer<Float>, while mayGoOn: () -> Bool) -> Bool {
     for offset in 0..<threads {
-      if let chunk = shares[(position + offset) % threads].claim() {
-        phase!.work(phase!.context, chunk, scratch)
-        completed.add(1, ordering: .releasing)
-        return true
+      let owner = (position + offset) % threads
+      var count = 0
+      var isEmpty = false
+      while !isEmpty, mayGoOn() {
+        isEmpty = !seats[owner].pointee.runNext(scratch)
+        if !isEmpty { count += 1 }
       }
+      if count > 0 { seats[position].pointee.complete(count) }
+      if !isEmpty { return false }
     }
-    return false
+    return true
   }
 
-  /// Whether the helper at `position` has a chunk to claim and a core to run it on.
-  fileprivate func hasWork(forHelperAt position: Int) -> Bool {
-    activeWorkers.load(ordering: .relaxed) + position <= threads && shares.contains { !$0.isEmpty }
-  }
-
-  /// Moves the calling helper off its caller's core.
-  fileprivate func leaveCallersCore() {
-    let core = callerCore.load(ordering: .relaxed)
+  /// Serves the current phase, for the helper at `position`, which has left none of its chunks up to phase `last`;
+  /// returns the number of the phase of which that holds afterwards.
+  fileprivate func help(at position: Int, after last: UInt32, _ scratch: UnsafeMutablePointer<Float>) -> UInt32 {
+    let number = seats[position].pointee.phaseNumber
+    let core = seats[position].pointee.callersCore
     if core == ffn_current_core() { ffn_leave_core(core) }
+    return serve(at: position, scratch) { hasCore(for: position) } ? number : last
+  }
+
+  /// Whether the helper at `position` has a phase to serve and a core to do it on.
+  fileprivate func hasWork(forHelperAt position: Int, after last: UInt32) -> Bool {
+    seats[position].pointee.phaseNumber != last && hasCore(for: position)
+  }
+
+  private func hasCore(for position: Int) -> Bool { activeWorkers.load(ordering: .relaxed) + position <= threads }
+
+  /// Parks the calling helper until it is woken, unless there is something for it already.
+  fileprivate func park(_ helper: Helper, after last: UInt32) {
+    seats[helper.position].pointee.park()
+    // Whatever was published before the flag could be seen has to be looked for once more.
+    if hasWork(forHelperAt: helper.position, after: last) || isOver, seats[helper.position].pointee.unpark() { return }
+    helper.sleep()
+  }
+
+  private func wake(_ position: Int) {
+    if seats[position].pointee.unpark() { helpers[position - 1].wake() }
   }
 
   fileprivate var isOver: Bool { isDismissed.load(ordering: .sequentiallyConsistent) }
@@ -154,54 +171,6 @@ package final class Team: @unchecked Sendable {
   fileprivate static let spinLimit = 2000
 }
 
-/// One thread's share of a phase's chunks, from which any thread may claim the next.
-///
-/// The next chunk, the share's end and a count of phases stand in one word, so that a claim holds for the phase that it
-/// was read from, or fails.
-private final class Share: Sendable {
-  private let word = Atomic<UInt64>(0)
-
-  var isEmpty: Bool {
-    let current = Content(word.load(ordering: .sequentiallyConsistent))
-    return current.next == current.end
-  }
-
-  func publish(_ chunks: Range<Int>) {
-    var content = Content(word.load(ordering: .relaxed))
-    content.phase &+= 1
-    content.next = UInt16(chunks.lowerBound)
-    content.end = UInt16(chunks.upperBound)
-    word.store(content.word, ordering: .sequentiallyConsistent)
-  }
-
-  func claim() -> Int? {
-    var current = Content(word.load(ordering: .acquiring))
-    while current.next < current.end {
-      var claimed = current
-      claimed.next += 1
-      let (exchanged, found) = word.weakCompareExchange(
-        expected: current.word, desired: claimed.word, successOrdering: .acquiring, failureOrdering: .acquiring)
-      if exchanged { return Int(current.next) }
-      current = Content(found)
-    }
-    return nil
-  }
-
-  private struct Content {
-    var phase: UInt32
-    var end: UInt16
-    var next: UInt16
-
-    init(_ word: UInt64) {
-      phase = UInt32(word >> 32)
-      end = UInt16(truncatingIfNeeded: word >> 16)
-      next = UInt16(truncatingIfNeeded: word)
-    }
-
-    var word: UInt64 { UInt64(phase) << 32 | UInt64(end) << 16 | UInt64(next) }
-  }
-}
-
 /// One thread of a team.
 // Unsafe: `thread` is written once before anybody reads it, the semaphore behind `parking` is made for threads and lives
 // as long as the object, and the scratch is the thread's own.
@@ -210,7 +179,6 @@ private final class Helper: @unchecked Sendable {
   let position: Int
   private let scratch: AlignedFloats
   private let parking: UnsafeMutablePointer<sem_t>
-  private let isParked = Atomic<Bool>(false)
   private var thread = pthread_t()
 
   init(position: Int) {
@@ -242,39 +210,29 @@ private final class Helper: @unchecked Sendable {
 
   func join() { pthread_join(thread, nil) }
 
-  /// Ends the parking of a parked thread; costs one load where it isn't.
-  func wake() {
-    if isParked.load(ordering: .sequentiallyConsistent), isParked.exchange(false, ordering: .sequentiallyConsistent) {
-      sem_post(parking)
-    }
-  }
+  /// Ends the sleep of a parked thread.
+  func wake() { sem_post(parking) }
+
+  /// Until it is woken.
+  func sleep() { while sem_wait(parking) != 0 {} }  // interrupted by a signal
 
   private func serve(_ team: Team) {
     // On Linux 0 is the calling thread. Where it is not allowed, it helps as it is.
     if team.niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, team.niceness) }
     var spins = 0
+    var last: UInt32 = 0
     while !team.isOver {
-      if team.hasWork(forHelperAt: position) {
-        team.leaveCallersCore()
-        _ = team.runNextChunk(of: position, scratch.base)
+      if team.hasWork(forHelperAt: position, after: last) {
+        last = team.help(at: position, after: last, scratch.base)
         spins = 0
       } else if spins < Team.spinLimit {
         spins += 1
         ffn_pause()
       } else {
-        park(team)
+        team.park(self, after: last)
         spins = 0
       }
     }
-  }
-
-  private func park(_ team: Team) {
-    isParked.store(true, ordering: .sequentiallyConsistent)
-    // Whatever was published before the flag could be seen has to be looked for once more.
-    if team.hasWork(forHelperAt: position) || team.isOver {
-      if isParked.exchange(false, ordering: .sequentiallyConsistent) { return }
-    }
-    while sem_wait(parking) != 0 {}  // interrupted by a signal
   }
 
   private final class Start {

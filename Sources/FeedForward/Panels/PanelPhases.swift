@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Synchronization
 
 extension ffn_arithmetic {
   /// The first phase over all panels, with the helpers' help if there are any.
@@ -24,14 +25,12 @@ extension ffn_arithmetic {
   }
 }
 
-/// Rows from which on blocking is shared: below that waking the helpers costs more.
-private let blockingShareFloats = 1 << 16
-
 extension ffn_arithmetic {
-  /// Turns rows into row blocks, with the helpers' help if there are any and it is worth it.
-  func run(_ job: ffn_blocking, helpers: Team?, totals: UnsafeMutablePointer<Float>) {
+  /// Turns rows into row blocks, with the helpers' help if there are any and there are `share` floats or more: with fewer
+  /// the others would hear of it too late.
+  func run(_ job: ffn_blocking, share: Int, helpers: Team?, totals: UnsafeMutablePointer<Float>) {
     var phase = BlockingPhase(job: job, functions: self)
-    guard let helpers, job.rows > 1, job.rows * job.terms >= blockingShareFloats else {
+    guard let helpers, job.rows > 1, job.rows * job.terms >= share else {
       return block_rows(&phase.job, 0, job.rows)
     }
     let chunks = min(job.rows, 8 * helpers.threads, Team.chunksLimit)
@@ -44,12 +43,95 @@ extension ffn_arithmetic {
       phase.functions.block_rows(&phase.job, first, min(phase.job.rows, first + phase.chunkRows))
     }
   }
+
+  /// The first phase, and what it leaves to be blocked with it: whoever completes the panels of a block of hidden values
+  /// blocks it for all rows, while it is in that thread's caches and the others go on.
+  ///
+  /// - Parameter progress: room for a count for each block.
+  func run(
+    _ job: ffn_gate_up, blocking: ffn_blocking, progress: BlockProgress, helpers: Team?,
+    totals: UnsafeMutablePointer<Float>
+  ) {
+    var phase = BlockedPhase(
+      gateUp: PanelPhase(job: job, functions: self, panels: job.panels.panels, threads: helpers?.threads),
+      blocking: blocking, done: progress.base)
+    guard let helpers else {
+      for block in 0..<phase.blocks {
+        let panels = phase.panels(ofBlock: block)
+        gate_up(&phase.gateUp.job, panels.lowerBound, panels.upperBound, totals)
+        phase.block(block)
+      }
+      return
+    }
+    for block in 0..<phase.blocks { progress.base[block].store(0, ordering: .relaxed) }
+    helpers.run(chunks: phase.gateUp.chunks, context: &phase, scratch: totals) { context, chunk, totals in
+      var phase = context.load(as: BlockedPhase.self)
+      let panels = phase.gateUp.panels(ofChunk: chunk)
+      phase.gateUp.functions.gate_up(&phase.gateUp.job, panels.lowerBound, panels.upperBound, totals)
+      phase.complete(panels)
+    }
+  }
 }
 
 private struct BlockingPhase {
   var job: ffn_blocking
   let functions: ffn_arithmetic
   var chunkRows = 1
+}
+
+/// The first phase over pair panels with the blocking of what comes out.
+///
+/// Unsafe pointers: as in ``PanelPhase``; the counts are atomic.
+private struct BlockedPhase {
+  var gateUp: PanelPhase<ffn_gate_up>
+  let blocking: ffn_blocking
+  /// Panels done, of each block.
+  let done: UnsafeMutablePointer<Atomic<Int>>
+
+  private static let panelsOfBlock = FFN_BLOCK_TERMS / FFN_PAIR_COLUMNS
+
+  var blocks: Int { (gateUp.panels + Self.panelsOfBlock - 1) / Self.panelsOfBlock }
+
+  func panels(ofBlock block: Int) -> Range<Int> {
+    block * Self.panelsOfBlock..<min(gateUp.panels, (block + 1) * Self.panelsOfBlock)
+  }
+
+  /// Counts panels that are done, and blocks the blocks that they were the last of.
+  func complete(_ panels: Range<Int>) {
+    for block in panels.lowerBound / Self.panelsOfBlock...(panels.upperBound - 1) / Self.panelsOfBlock {
+      let all = self.panels(ofBlock: block)
+      let count = panels.clamped(to: all).count
+      if done[block].add(count, ordering: .acquiringAndReleasing).newValue == all.count { self.block(block) }
+    }
+  }
+
+  func block(_ block: Int) {
+    var job = blocking
+    let first = block * FFN_BLOCK_TERMS
+    job.x += block * blocking.block_step
+    job.terms = min(FFN_BLOCK_TERMS, blocking.terms - first)
+    job.blocks += block * blocking.rows * FFN_BYTE_BLOCK_STRIDE
+    gateUp.functions.block_rows(&job, 0, job.rows)
+  }
+}
+
+/// Counts for the blocks of hidden values of one pass.
+///
+/// Unsafe pointer: memory of its own, of atomics.
+final class BlockProgress {
+  let base: UnsafeMutablePointer<Atomic<Int>>
+  let count: Int
+
+  init(count: Int) {
+    self.count = count
+    base = .allocate(capacity: count)
+    for block in 0..<count { (base + block).initialize(to: Atomic(0)) }
+  }
+
+  deinit {
+    base.deinitialize(count: count)
+    base.deallocate()
+  }
 }
 
 /// One phase cut into chunks of panels: whole groups where there are plenty, fewer panels where a team could not share
