@@ -18,7 +18,7 @@
 
 // σ′(x) = e/(1 + e)², e = e^−|x|: σ·(1 − σ) without its cancellation.
 INLINE vfloat sigmoid_slope(vfloat x) {
-  vfloat e = exp_nonpositive(-magnitude(x), splat(0.0f)), d = splat(1.0f) + e;
+  vfloat e = exp_minus(magnitude(x)), d = splat(1.0f) + e;
   return e / (d * d);
 }
 
@@ -38,7 +38,7 @@ INLINE vfloat clamp_slope(vfloat x, float lower, float upper) {
 //
 // With e = e^−|u| and d = 1 + e it is s = e·(d − |w|)/d² below zero, and 1 − s above: (x·σ(u))′ at x and at −x make 1.
 INLINE vfloat sigmoid_product_slope(vfloat u, vfloat w) {
-  vfloat e = exp_nonpositive(-magnitude(u), splat(0.0f)), d = splat(1.0f) + e;
+  vfloat e = exp_minus(magnitude(u)), d = splat(1.0f) + e;
   vfloat s = e * ((d - magnitude(w)) / (d * d));
   return choose(u < splat(0.0f), s, splat(1.0f) - s);
 }
@@ -51,8 +51,9 @@ INLINE vfloat swish_slope(vfloat u) {
 
 // (x·Φ(x))′ = Φ(x) + x·φ(x): s = e^(−t²/2)·(M(t) − t/√(2π)) below zero, t = |x|, and 1 − s above.
 INLINE vfloat gelu_slope(vfloat x) {
-  vfloat t = at_most(magnitude(x), 14.5f);
-  vfloat s = bell(t) * multiply_add(t, splat(-0x1.988454p-2f), mills_ratio(t));
+  vfloat t = at_most(magnitude(x), 14.625f); // s(14.625) rounds to 0
+  struct fraction m = lowered_mills_ratio(t);
+  vfloat s = raised_bell(t) * multiply_add(t, splat(-0x1.988454p-66f), m.over / m.under);
   return choose(x < splat(0.0f), s, splat(1.0f) - s);
 }
 
