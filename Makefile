@@ -52,6 +52,8 @@ bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	.build/release/sluice bench
 	.build/release/sluice-benchmarks gates
 	.build/release/sluice-benchmarks mixture
+	.build/release/sluice-benchmarks gradient
+	.build/release/sluice-benchmarks convolution
 	.build/release/sluice-benchmarks http1
 	.build/release/sluice-benchmarks outcomes
 	scripts/bench-http
