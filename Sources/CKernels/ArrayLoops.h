@@ -53,22 +53,27 @@ static void gate(const struct ffn_gate *gate, const float *a, const float *b, fl
   }
 }
 
-// by_a = ∂gate/∂a, by_b = ∂gate/∂b; the last few as above.
-static void gate_derivatives(
-    const struct ffn_gate *gate, const float *a, const float *b, float *by_a, float *by_b, size_t count) {
-  vfloat slope_a, slope_b;
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) {
+// by_a = g·∂gate/∂a, by_b = g·∂gate/∂b, for whole vectors; without g the derivatives.
+INLINE void differentiate_vectors(
+    const struct ffn_gate *gate, const float *a, const float *b, const float *g, float *by_a, float *by_b,
+    size_t count) {
+  for (size_t i = 0; i + LANES <= count; i += LANES) {
+    vfloat slope_a, slope_b;
     differentiate_gate(gate, load(a + i), load(b + i), &slope_a, &slope_b);
-    store(by_a + i, slope_a);
-    store(by_b + i, slope_b);
+    store(by_a + i, g ? load(g + i) * slope_a : slope_a);
+    store(by_b + i, g ? load(g + i) * slope_b : slope_b);
   }
-  if (i < count) {
-    float a_rest[LANES] = {0}, b_rest[LANES] = {0}, by_a_rest[LANES], by_b_rest[LANES];
-    for (size_t c = 0; i + c < count; c++) a_rest[c] = a[i + c], b_rest[c] = b[i + c];
-    differentiate_gate(gate, load(a_rest), load(b_rest), &slope_a, &slope_b);
-    store(by_a_rest, slope_a);
-    store(by_b_rest, slope_b);
-    for (size_t c = 0; i + c < count; c++) by_a[i + c] = by_a_rest[c], by_b[i + c] = by_b_rest[c];
-  }
+}
+
+// The same for any count; the last few as above.
+static void gate_derivatives(
+    const struct ffn_gate *gate, const float *a, const float *b, const float *g, float *by_a, float *by_b,
+    size_t count) {
+  differentiate_vectors(gate, a, b, g, by_a, by_b, count);
+  size_t rest = count % LANES, i = count - rest;
+  if (rest == 0) return;
+  float a_rest[LANES] = {0}, b_rest[LANES] = {0}, g_rest[LANES] = {0}, by_a_rest[LANES], by_b_rest[LANES];
+  for (size_t c = 0; c < rest; c++) a_rest[c] = a[i + c], b_rest[c] = b[i + c], g_rest[c] = g ? g[i + c] : 1;
+  differentiate_vectors(gate, a_rest, b_rest, g ? g_rest : NULL, by_a_rest, by_b_rest, LANES);
+  for (size_t c = 0; c < rest; c++) by_a[i + c] = by_a_rest[c], by_b[i + c] = by_b_rest[c];
 }

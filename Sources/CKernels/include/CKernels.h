@@ -196,9 +196,11 @@ struct ffn_kernels {
   void (*convolve)(const struct ffn_convolution *job, size_t first_panel, size_t end_panel, float *totals);
   // y[i] = gate(a[i], b[i]); y may be a or b.
   void (*gate)(const struct ffn_gate *gate, const float *a, const float *b, float *y, size_t count);
-  // by_a[i] = ∂gate/∂a, by_b[i] = ∂gate/∂b at (a[i], b[i]); the results overlap neither each other nor the operands.
+  // by_a[i] = g[i]·∂gate/∂a, by_b[i] = g[i]·∂gate/∂b at (a[i], b[i]), with 1 for all g[i] where g is NULL; the results
+  // overlap neither each other nor the operands.
   void (*gate_derivatives)(
-      const struct ffn_gate *gate, const float *a, const float *b, float *by_a, float *by_b, size_t count);
+      const struct ffn_gate *gate, const float *a, const float *b, const float *g, float *by_a, float *by_b,
+      size_t count);
   // Yardsticks. Each multiply_adds starts from *sink and leaves a sum there; returns how many it did. read_floats reads
   // in order and returns what keeps the reads alive.
   uint64_t (*f32_multiply_adds)(size_t steps, float *sink);

@@ -13,15 +13,15 @@ package struct GateDerivatives: Sendable {
     self.kernels = kernels
   }
 
-  /// `byA[i] = ∂gate/∂a` and `byB[i] = ∂gate/∂b` at `(a[i], b[i])`, for `count` elements. The results must overlap
-  /// neither each other nor the operands.
+  /// `byA[i] = g[i]·∂gate/∂a` and `byB[i] = g[i]·∂gate/∂b` at `(a[i], b[i])`, for `count` elements; without `upstream`,
+  /// which is g, the derivatives alone. The results must overlap neither each other nor the operands.
   ///
-  /// Unsafe pointers: the caller owns all four arrays, which hold `count` floats each.
+  /// Unsafe pointers: the caller owns all arrays, which hold `count` floats each.
   package func evaluate(
-    a: UnsafePointer<Float>, b: UnsafePointer<Float>, byA: UnsafeMutablePointer<Float>,
-    byB: UnsafeMutablePointer<Float>, count: Int
+    a: UnsafePointer<Float>, b: UnsafePointer<Float>, upstream: UnsafePointer<Float>? = nil,
+    byA: UnsafeMutablePointer<Float>, byB: UnsafeMutablePointer<Float>, count: Int
   ) {
     var gate = gate.kernelGate
-    kernels.table.pointee.gate_derivatives(&gate, a, b, byA, byB, count)
+    kernels.table.pointee.gate_derivatives(&gate, a, b, upstream, byA, byB, count)
   }
 }

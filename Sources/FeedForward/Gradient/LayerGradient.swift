@@ -124,11 +124,9 @@ extension FeedForwardLayer {
         let place = row * dFF + first
         let gradA = blocks + Self.blockPlace(term: first, row: row, rows: rows)
         let gradB = blocks + Self.blockPlace(term: dFF + first, row: row, rows: rows)
-        derivatives.evaluate(a: branches.a + place, b: branches.b + place, byA: gradA, byB: gradB, count: count)
-        for i in 0..<count {
-          gradA[i] *= gradHidden[place + i]
-          gradB[i] *= gradHidden[place + i]
-        }
+        derivatives.evaluate(
+          a: branches.a + place, b: branches.b + place, upstream: gradHidden + place, byA: gradA, byB: gradB,
+          count: count)
         first += count
       }
     }
