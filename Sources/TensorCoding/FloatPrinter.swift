@@ -1,3 +1,5 @@
+internal import CDecimals
+
 /// Floats as JSON numbers: the shortest digits that read back as the same float32.
 ///
 /// Positional from 0.0001 up to nine digits before the point, always with a digit behind it (`3.0`, `-0.0`), so that
@@ -5,7 +7,8 @@
 /// A NaN or an infinity, which JSON cannot express, becomes `null`; callers that must not send one ask
 /// `Tensor.firstNonFinite` before.
 ///
-/// Unsafe pointers: digits are stored by words, past the last one, into room that the caller has reserved.
+/// Unsafe pointers: digits are stored by words, past the last one, into room that the caller has reserved; decimals of
+/// eight floats come back in memory that is lent for the call.
 enum FloatPrinter {
   /// Bytes that `write` may touch; of them at most 16 belong to the number (`-0.00012345678`, `-1.2345678e-38`).
   static let reach = 32
@@ -14,24 +17,99 @@ enum FloatPrinter {
   @inline(__always)
   static func write(_ value: Float, at p: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
     let bits = value.bitPattern
+    let magnitude = bits & 0x7FFF_FFFF
+    guard magnitude &- 1 < 0x7F80_0000 - 1 else { return writeSpecial(bits, at: p) }
+    return write(NineDigits(ShortestDecimal.of(magnitude)), signOf: bits, at: p)
+  }
+
+  /// Writes the numbers at `p`, a comma behind each, and returns the byte behind the last comma.
+  ///
+  /// - Parameter floats: up to so many as there is room for, at 17 bytes each and `reach` besides.
+  static func writeList(
+    _ floats: UnsafeBufferPointer<Float>, at start: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    var p = start
+    var next = 0
+    if hasEightLanes {
+      var decimals = cdecimals_eight()
+      withUnsafeMutablePointer(to: &decimals) { decimals in
+        PowersOfTen.scaled.span.withUnsafeBufferPointer { scaled in
+          let eight = EightDecimals(decimals)
+          while next + lanes <= floats.count {
+            let first = floats.baseAddress! + next
+            let done = cdecimals_shortest(first, scaled.baseAddress! - PowersOfTen.scaledMinExponent, decimals)
+            p = write(first, eight, done, at: p)
+            next += lanes
+          }
+        }
+      }
+    }
+    for value in floats[next...] { p = appendComma(write(value, at: p)) }
+    return p
+  }
+
+  private static let hasEightLanes = cdecimals_available()
+  private static let lanes = Int(cdecimals_lanes)
+
+  /// Writes eight numbers, a comma behind each.
+  @inline(__always)
+  private static func write(
+    _ floats: UnsafePointer<Float>, _ eight: EightDecimals, _ done: cdecimals_done,
+    at start: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    var p = start
+    if done.characters == 0xFF {
+      for lane in 0..<lanes { p = write(eight, lane, signOf: floats[lane].bitPattern, at: p) }
+      return p
+    }
+    for lane in 0..<lanes {
+      let bits = floats[lane].bitPattern
+      let bit = UInt8(truncatingIfNeeded: 1 << lane)
+      if done.characters & bit != 0 {
+        p = write(eight, lane, signOf: bits, at: p)
+      } else if done.decimals & bit != 0 {
+        p = appendComma(write(NineDigits(rest: eight.rest[lane], form: eight.form[lane]), signOf: bits, at: p))
+      } else {
+        p = appendComma(write(floats[lane], at: p))
+      }
+    }
+    return p
+  }
+
+  /// Writes a number whose characters are there, and a comma.
+  @inline(__always)
+  private static func write(
+    _ eight: EightDecimals, _ lane: Int, signOf bits: UInt32, at p: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    p.pointee = UInt8(ascii: "-")
+    let characters = UnsafeMutableRawPointer(p + Int(bits >> 31))
+    characters.storeBytes(of: eight.head[lane], as: UInt16.self)
+    characters.storeBytes(of: eight.tail[lane], toByteOffset: 2, as: UInt64.self)
+    characters.storeBytes(of: eight.further[lane], toByteOffset: 10, as: UInt64.self)
+    return appendComma(p + Int(bits >> 31) + eight.length[lane])
+  }
+
+  @inline(__always)
+  private static func appendComma(_ p: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
+    p.pointee = UInt8(ascii: ",")
+    return p + 1
+  }
+
+  @inline(__always)
+  private static func write(
+    _ number: NineDigits, signOf bits: UInt32, at p: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
     p.pointee = UInt8(ascii: "-")
     let first = p + Int(bits >> 31)
-    let magnitude = bits & 0x7FFF_FFFF
-    guard magnitude &- 1 < 0x7F80_0000 - 1 else { return writeSpecial(magnitude, at: magnitude == 0 ? first : p) }
-
-    let decimal = ShortestDecimal.of(magnitude)
-    let number = NineDigits(decimal)
     let scale = number.scale
     if scale <= 0 && scale >= -4 { return writeSmall(number, at: first) }
     if scale > 0 && scale <= 8 { return writeLarge(number, at: first) }
     return writeScientific(number, at: first)
   }
 
-  /// `0.0` or `null`.
-  private static func writeSpecial(
-    _ magnitude: UInt32, at p: UnsafeMutablePointer<UInt8>
-  ) -> UnsafeMutablePointer<UInt8> {
-    let text: StaticString = magnitude == 0 ? "0.0" : "null"
+  /// `0.0`, `-0.0` or `null`.
+  private static func writeSpecial(_ bits: UInt32, at p: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
+    let text: StaticString = bits == 0 ? "0.0" : bits == 0x8000_0000 ? "-0.0" : "null"
     p.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
     return p + text.utf8CodeUnitCount
   }
@@ -92,6 +170,30 @@ enum FloatPrinter {
   }
 }
 
+/// The lanes of `cdecimals_eight`, which Swift has as tuples.
+private struct EightDecimals {
+  let rest: UnsafePointer<UInt64>
+  let form: UnsafePointer<Int>
+  let head: UnsafePointer<UInt16>
+  let tail: UnsafePointer<UInt64>
+  let further: UnsafePointer<UInt64>
+  let length: UnsafePointer<Int>
+
+  @inline(__always)
+  init(_ decimals: UnsafePointer<cdecimals_eight>) {
+    func lanes<Lane>(_ member: PartialKeyPath<cdecimals_eight>, of: Lane.Type) -> UnsafePointer<Lane> {
+      let offset = MemoryLayout<cdecimals_eight>.offset(of: member)!
+      return (UnsafeRawPointer(decimals) + offset).assumingMemoryBound(to: Lane.self)
+    }
+    rest = lanes(\.rest, of: UInt64.self)
+    form = lanes(\.form, of: Int.self)
+    head = lanes(\.head, of: UInt16.self)
+    tail = lanes(\.tail, of: UInt64.self)
+    further = lanes(\.further, of: UInt64.self)
+    length = lanes(\.length, of: Int.self)
+  }
+}
+
 /// A decimal as `first`.`rest` · 10^`scale`: nine digits, zeros at their end included, one in each byte.
 private struct NineDigits {
   let first: UInt8
@@ -100,6 +202,15 @@ private struct NineDigits {
   let scale: Int
   /// How many of the nine stand before the zeros at the end.
   let count: Int
+
+  /// As `cdecimals_eight` has them.
+  @inline(__always)
+  init(rest: UInt64, form: Int) {
+    self.rest = rest
+    first = UInt8(truncatingIfNeeded: form)
+    count = form >> 8 & 0xFF
+    scale = form >> 16
+  }
 
   @inline(__always)
   init(_ decimal: ShortestDecimal.Decimal) {

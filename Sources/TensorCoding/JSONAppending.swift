@@ -22,13 +22,8 @@ extension [UInt8] {
       append(addingCapacity: (end - next) * 17 + FloatPrinter.reach) { bytes in
         bytes.withUnsafeMutableBufferPointer { buffer, count in
           let start = buffer.baseAddress! + count
-          var p = start
-          for index in next..<end {
-            p = FloatPrinter.write(floats[index], at: p)
-            p.pointee = UInt8(ascii: ",")
-            p += 1
-          }
-          count += p - start - (end == floats.endIndex ? 1 : 0)
+          let written = FloatPrinter.writeList(UnsafeBufferPointer(rebasing: floats[next..<end]), at: start) - start
+          count += written - (end == floats.endIndex ? 1 : 0)
         }
       }
       next = end

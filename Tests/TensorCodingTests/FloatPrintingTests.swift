@@ -2,7 +2,7 @@ import Foundation
 import TensorCoding
 import Testing
 
-/// Printed numbers against the C library's `strtof` and the standard library's own shortest printer.
+/// Printed numbers, many at a time and one by one, against the C library's `strtof` and the standard library's own shortest printer.
 @Suite struct FloatPrintingTests {
   /// Prints the floats, and names those that do not read back bit by bit, that have other digits than the standard
   /// library's shortest ones, or that are no JSON.
@@ -41,6 +41,30 @@ import Testing
     }
     while digits > 0, digits % 10 == 0 { digits /= 10 }
     return digits
+  }
+
+  /// One float prints as it does among others, eight of which may be computed at once: floats of all sizes in turns, and
+  /// runs of those that are printed alike.
+  @Test(arguments: 0..<4) func oneByOneAsInLists(_ part: UInt32) {
+    let stride: UInt32 = 8_191
+    var bits = part * 0x2000_0000
+    while bits < part * 0x2000_0000 + 0x1FFF_0000 {
+      var floats: [Float] = []
+      for index: UInt32 in 0..<64 {
+        let sign: UInt32 = index % 7 == 0 ? 0x8000_0000 : 0
+        floats.append(Float(bitPattern: index % 5 == 4 ? bits &* 2_654_435_761 : sign | bits &+ index % 3))
+        bits += index % 5 == 4 ? stride : 0
+      }
+      var list: [UInt8] = []
+      floats.withUnsafeBufferPointer { list.appendFloats($0) }
+      var alone: [UInt8] = []
+      for float in floats {
+        if !alone.isEmpty { alone.append(UInt8(ascii: ",")) }
+        alone.appendFloat(float)
+      }
+      #expect(list == alone)
+      bits += 64 * stride
+    }
   }
 
   @Test(arguments: 0..<8) func randomBitPatterns(_ part: Int) {
