@@ -6,7 +6,7 @@
 #
 # answers, before its timing:
 #
-#   {"variant":"geglu","output":[0.5185968,-0.47596577,-0.48862493],"derivative":{"a":[1.3012427,-0.24994643,-0.27130795],"b":[0.34573123,-0.15865526,1.9544997]}}
+#   {"variant":"geglu","output":[0.5185968,-0.47596577,-0.48862493],"derivative":{"a":[1.3012428,-0.24994639,-0.27130795],"b":[0.34573123,-0.15865526,1.9544997]}}
 set -eu
 curl --silent --show-error --fail-with-body "${1:-http://127.0.0.1:8080}/v1/glu" \
   --header 'Content-Type: application/json' \

@@ -10,7 +10,7 @@
 #   {"model":"demo","layer":"glu","variant":"glu","output":[1.1902813,-0.29538062,-0.42365238,-0.8307648]}
 #   {"model":"demo","layer":"bilinear","variant":"bilinear","output":[-0.6368408,-0.44140625,-0.6008301,1.157959]}
 #   {"model":"demo","layer":"reglu","variant":"reglu","output":[0.9532471,-0.092041016,-0.2529297,-0.7807617]}
-#   {"model":"demo","layer":"geglu","variant":"geglu","output":[0.5425665,0.027512446,-0.09284066,-0.50990236]}
+#   {"model":"demo","layer":"geglu","variant":"geglu","output":[0.5425665,0.027512431,-0.09284066,-0.50990236]}
 #   {"model":"demo","layer":"swiglu","variant":"swiglu","output":[0.2727549,-0.021259785,-0.118245035,-0.20300248]}
 set -eu
 for variant in glu bilinear reglu geglu swiglu; do

@@ -190,15 +190,6 @@ import Testing
     #expect(answer.status == 422 && answer.problem == "unknown-member")
   }
 
-  @Test func mixturesAreRefused() async throws {
-    let mixture = MixtureTests.cases[0]
-    let golden = try Golden(mixture.file)
-    let answer = await Self.gradient(
-      try MixtureTests.with(mixture) { try Harness($0) },
-      #"{"input":\#(try golden("input").nested),"grad_output":\#(try golden("output").nested)}"#)
-    #expect(answer.status == 422 && answer.problem == "conflicting-member" && answer.pointer == "/layer")
-  }
-
   /// max(0, x)′ is 0 at 0, and a gradient beyond float32 is named by its place.
   @Test func specialValues() async throws {
     let harness = try Harness()

@@ -16,11 +16,13 @@ package struct GradientRows {
   package var activations: ActivationOutputs
   /// Where the gradients of the weights go, if anywhere.
   package var weights: WeightGradientOutputs?
+  /// Whether these are added to what stands there.
+  package var addsToWeights: Bool
 
   package init(
     input: UnsafePointer<Float>, gradOutput: UnsafePointer<Float>, count: Int, output: UnsafeMutablePointer<Float>,
     gradInput: UnsafeMutablePointer<Float>, activations: ActivationOutputs = ActivationOutputs(),
-    weights: WeightGradientOutputs? = nil
+    weights: WeightGradientOutputs? = nil, addsToWeights: Bool = false
   ) {
     self.input = input
     self.gradOutput = gradOutput
@@ -29,6 +31,7 @@ package struct GradientRows {
     self.gradInput = gradInput
     self.activations = activations
     self.weights = weights
+    self.addsToWeights = addsToWeights
   }
 
   /// The rows from `first` on, `count` of them.
@@ -36,13 +39,15 @@ package struct GradientRows {
     GradientRows(
       input: input + first * layer.dIn, gradOutput: gradOutput + first * layer.dOut, count: count,
       output: output + first * layer.dOut, gradInput: gradInput + first * layer.dIn,
-      activations: activations.advanced(by: first * layer.dFF), weights: weights)
+      activations: activations.advanced(by: first * layer.dFF), weights: weights,
+      addsToWeights: addsToWeights || first > 0)
   }
 }
 
 /// Where a backward pass writes the gradients of a layer's weights: `∂L/∂W`, summed over the rows of the pass.
 ///
-/// Each has the shape of its tensor, row-major, and is overwritten; a bias only where the layer has one.
+/// Each has the shape of its tensor, row-major, and is overwritten unless ``GradientRows/addsToWeights``; a bias only where
+/// the layer has one.
 package struct WeightGradientOutputs {
   /// `[dFF, dIn]`
   package var gateProj: UnsafeMutablePointer<Float>

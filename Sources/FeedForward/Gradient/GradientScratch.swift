@@ -45,9 +45,13 @@ struct GradientScratch {
 
   /// Makes room for the products of a chunk of `rows` rows that give the weights' gradients.
   mutating func reserveForWeights(of layer: FeedForwardLayer, rows: Int) {
-    let columns = max(layer.dIn, layer.hasDownProjection ? layer.dFF : 0)
-    let panelCount = (columns + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
     if layer.hasDownProjection { Workspace.grow(&hidden, to: rows * layer.dFF) }
+    reserve(columns: max(layer.dIn, layer.hasDownProjection ? layer.dFF : 0), rows: rows)
+  }
+
+  /// Makes room for products of a chunk of `rows` rows that have so many columns.
+  mutating func reserve(columns: Int, rows: Int) {
+    let panelCount = (columns + FFN_PANEL_COLUMNS - 1) / FFN_PANEL_COLUMNS
     Workspace.grow(&panels, to: panelCount * FFN_PANEL_COLUMNS * rows)
     Workspace.grow(&noBias, to: panelCount * FFN_PANEL_COLUMNS)
     noBias!.base.update(repeating: 0, count: noBias!.count)

@@ -33,11 +33,11 @@ extension FeedForwardLayer {
       let branches = forward(chunk, workspace, team)
       let isWorthSplitting = isWorthSplitting(rows: chunk.count)
       guard let team else {
-        backward(chunk, branches, panels, isFirst: first == 0, workspace, helpers: nil)
+        backward(chunk, branches, panels, workspace, helpers: nil)
         continue
       }
       team.engaging(isWorthSplitting) { helped in
-        backward(chunk, branches, panels, isFirst: first == 0, workspace, helpers: helped ? team : nil)
+        backward(chunk, branches, panels, workspace, helpers: helped ? team : nil)
       }
     }
   }
@@ -66,8 +66,7 @@ extension FeedForwardLayer {
   }
 
   private func backward(
-    _ rows: GradientRows, _ branches: Branches, _ panels: BackwardPanels, isFirst: Bool, _ workspace: Workspace,
-    helpers: Team?
+    _ rows: GradientRows, _ branches: Branches, _ panels: BackwardPanels, _ workspace: Workspace, helpers: Team?
   ) {
     let scratch = workspace.gradient
     let totals = workspace.totals!.base
@@ -94,7 +93,8 @@ extension FeedForwardLayer {
     functions.run(job, helpers: helpers, totals: totals)
     if let weights = rows.weights {
       let products = WeightProducts(
-        rows: rows.count, isFirst: isFirst, scratch: scratch, functions: functions, helpers: helpers, totals: totals)
+        rows: rows.count, isFirst: !rows.addsToWeights, scratch: scratch, functions: functions, helpers: helpers,
+        totals: totals)
       differentiateWeights(weights, rows, branches, products)
     }
   }

@@ -25,6 +25,8 @@ package final class Workspace {
   var routes = RouteTable()
   /// What a gradient keeps beside the forward pass's scratch.
   var gradient = GradientScratch()
+  /// What a mixture's gradient keeps beside both.
+  var mixtureGradient = MixtureGradientScratch()
   /// What a gated convolution keeps.
   var convolution = ConvolutionScratch()
 
@@ -33,7 +35,7 @@ package final class Workspace {
   /// Bytes held now.
   package var byteCount: Int {
     [inputBlocks, hiddenBlocks, hiddenBytes, hiddenRows, totals].reduce(
-      routes.byteCount + gradient.byteCount + convolution.byteCount
+      routes.byteCount + gradient.byteCount + mixtureGradient.byteCount + convolution.byteCount
     ) {
       $0 + ($1?.byteCount ?? 0)
     }

@@ -1,5 +1,6 @@
 internal import CKernels
 internal import Glibc
+internal import Synchronization
 
 /// A mixture of experts, packed and ready to be applied: ``MixtureWeights`` says what it computes.
 ///
@@ -18,11 +19,15 @@ package final class MixtureLayer: Sendable {
   package let held: [Int]
   private let isHeld: [Bool]
   package let shared: FeedForwardLayer?
+  package let hasRouterBias: Bool
   private let router: Projection
   private let correction: AlignedFloats?
-  private let sharedGate: Projection?
-  private let outputBias: AlignedFloats?
+  let sharedGate: Projection?
+  let outputBias: AlignedFloats?
+  /// Made for the first gradient, kept as long as the mixture.
+  private let backward = Mutex<RouterBackward?>(nil)
 
+  var kernels: Kernels { experts[0].kernels }
   package var gate: Gate { experts[0].gate }
   /// Inputs of a row.
   package var dIn: Int { experts[0].dIn }
@@ -36,11 +41,14 @@ package final class MixtureLayer: Sendable {
   /// Whether an expert is here; one that is not adds nothing to a row's sum.
   package func holds(_ expert: Int) -> Bool { isHeld[expert] }
   package var hasSharedGate: Bool { sharedGate != nil }
+  package var hasOutputBias: Bool { outputBias != nil }
 
-  /// Bytes of the packed weights, which stay resident as long as the mixture does.
+  /// Bytes of the packed weights, which stay resident as long as the mixture does; from the first gradient on with those
+  /// of the transposed ones.
   package var residentBytes: Int {
     experts.reduce(0) { $0 + $1.residentBytes } + (shared?.residentBytes ?? 0) + router.byteCount
       + (sharedGate?.byteCount ?? 0) + (correction?.byteCount ?? 0) + (outputBias?.byteCount ?? 0)
+      + backward.withLock { $0?.byteCount ?? 0 }
   }
 
   /// Multiply–adds of one routed row.
@@ -75,6 +83,7 @@ package final class MixtureLayer: Sendable {
     }
     routing = weights.routing
     topK = weights.topK
+    hasRouterBias = weights.routerBias != nil
     router = try projection(weights.router, weights.routerBias, .router)
     sharedGate = try weights.sharedGate.map { gate throws(MixtureError) in try projection(gate, nil, .sharedGate) }
     func floats(_ vector: VectorView, _ part: MixturePart) throws(MixtureError) -> AlignedFloats {
@@ -90,6 +99,20 @@ package final class MixtureLayer: Sendable {
     for (index, expert) in zip(held, weights.experts) { experts.append(try layer(expert, .expert(index))) }
     self.experts = experts
     shared = try weights.shared.map { shared throws(MixtureError) in try layer(shared, .shared) }
+  }
+
+  /// The transposed weights of the router and the shared expert's gate. The first caller makes them.
+  ///
+  /// - Throws: ``LayerError/outOfMemory(bytes:)``.
+  func routerBackward() throws(LayerError) -> RouterBackward {
+    try backward.withLock { panels throws(LayerError) in
+      if let panels { return panels }
+      let made = RouterBackward(
+        router: try Projection(transposing: router),
+        sharedGate: try sharedGate.map { gate throws(LayerError) in try Projection(transposing: gate) })
+      panels = made
+      return made
+    }
   }
 
   /// Routes a batch of rows and applies those of their experts that are here.
@@ -133,13 +156,13 @@ package final class MixtureLayer: Sendable {
     workspace.reserve(for: self, rows: rows, routesOfRow: choices)
     for first in stride(from: 0, to: rows, by: Self.chunkRows) {
       let count = min(Self.chunkRows, rows - first)
-      for route in 0..<count * choices { workspace.routes.indices[route] = UInt32(indices[first * choices + route]) }
-      workspace.routes.weights.update(from: weights + first * choices, count: count * choices)
+      let chosen = ChosenExperts(indices: indices, weights: weights, choices: choices)
+      workspace.routes.take(chosen.advanced(by: first), rows: count)
       sumExperts(input + first * dIn, count, routesOfRow: choices, output + first * dOut, workspace, team)
     }
   }
 
-  private func route(_ input: UnsafePointer<Float>, _ rows: Int, _ workspace: Workspace) {
+  func route(_ input: UnsafePointer<Float>, _ rows: Int, _ workspace: Workspace) {
     let table = workspace.routes
     router.apply(to: input, rows: rows, output: table.logits, workspace: workspace)
     let chooser = RowRouter(
@@ -190,13 +213,16 @@ package final class MixtureLayer: Sendable {
       sharedGate?.apply(to: chunk, rows: count, output: table.shares, workspace: workspace)
       shared.forward(input: chunk, rows: count, output: table.returned, workspace: workspace, team: team)
       for row in 0..<count {
-        let share = sharedGate == nil ? 1 : Float(1 / (1 + exp(-Double(table.shares[row]))))
+        let share = sharedGate == nil ? 1 : Self.share(ofLogit: table.shares[row])
         Self.add(table.returned + row * dOut, times: share, to: output + (first + row) * dOut, count: dOut)
       }
     }
   }
 
-  private static func add(
+  /// σ, in float64 and rounded once.
+  static func share(ofLogit logit: Float) -> Float { Float(1 / (1 + exp(-Double(logit)))) }
+
+  static func add(
     _ row: UnsafePointer<Float>, times weight: Float, to sum: UnsafeMutablePointer<Float>, count: Int
   ) {
     // Unsafe: indices below `count` of rows that long.
@@ -222,7 +248,7 @@ package struct RouteOutputs {
     self.weights = weights
   }
 
-  fileprivate func advanced(by rows: Int, _ topK: Int, _ experts: Int) -> RouteOutputs {
+  func advanced(by rows: Int, _ topK: Int, _ experts: Int) -> RouteOutputs {
     RouteOutputs(
       logits: logits.map { $0 + rows * experts }, indices: indices.map { $0 + rows * topK },
       weights: weights.map { $0 + rows * topK })
@@ -230,7 +256,14 @@ package struct RouteOutputs {
 }
 
 extension RouteTable {
-  fileprivate func copy(rows: Int, topK: Int, experts: Int, to outputs: RouteOutputs) {
+  /// Takes over what somebody else has chosen for `rows` rows.
+  func take(_ chosen: ChosenExperts, rows: Int) {
+    let routes = rows * chosen.choices
+    for route in 0..<routes { indices[route] = UInt32(chosen.indices[route]) }
+    weights.update(from: chosen.weights, count: routes)
+  }
+
+  func copy(rows: Int, topK: Int, experts: Int, to outputs: RouteOutputs) {
     outputs.logits?.update(from: logits, count: rows * experts)
     outputs.weights?.update(from: weights, count: rows * topK)
     if let places = outputs.indices {

@@ -13,6 +13,14 @@ struct Projection: Sendable {
     self.kernels = kernels
   }
 
+  /// `y = x·W`: the way back through a projection, without its bias.
+  ///
+  /// - Throws: ``LayerError/outOfMemory(bytes:)``.
+  init(transposing projection: Projection) throws(LayerError) {
+    panels = try PackedPanels(transposing: projection.panels, operands: 1, packing: Packing(shelf: PanelShelf()))
+    kernels = projection.kernels
+  }
+
   /// Makes room for `rows` rows.
   func reserve(in workspace: Workspace, rows: Int) { workspace.reserve(terms: panels.terms, rows: rows) }
 

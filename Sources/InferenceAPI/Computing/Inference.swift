@@ -23,7 +23,7 @@ struct ForwardRequest: Sendable {
   /// A reading of the monotonic clock; from then on the pass is not begun.
   let deadline: Nanoseconds?
   var priority = Priority.default
-  /// Only with a layer.
+  /// Not with a convolution.
   var gradient: GradientQuestion? = nil
 
   var rows: Int { input.shape.leading }
@@ -75,8 +75,8 @@ final class Inference: Sendable {
   enum Key: Hashable, Sendable {
     /// A packed layer or mixture; for rows that bring their experts, with how many of them each brings.
     case block(ObjectIdentifier, choices: Int?)
-    /// A packed layer that is differentiated by its input.
-    case gradient(ObjectIdentifier)
+    /// A packed layer or mixture that is differentiated by its input; the choices as above.
+    case gradient(ObjectIdentifier, choices: Int?)
     /// A request with weights of its own, or that asks for their gradients, by its id.
     case alone(RequestID)
   }
@@ -100,7 +100,7 @@ final class Inference: Sendable {
       output = FloatStorage(capacity: request.rows * dOut)
       kept = request.isRoutedInPart ? request.activations.union(ActivationSet(.expertIndices)) : request.activations
       activations = ActivationStorage(kept, rows: request.rows, widths: widths)
-      gradient = request.gradient.map { GradientStorage(of: request.subject, $0, input: request.input.shape) }
+      gradient = request.gradient.map { GradientStorage(of: request, $0) }
       self.completion = completion
     }
   }
@@ -179,7 +179,7 @@ final class Inference: Sendable {
       key =
         switch request.gradient?.wantsWeights {
         case nil: .block(block.identity, choices: request.experts?.choices)
-        case false?: .gradient(block.identity)
+        case false?: .gradient(block.identity, choices: request.experts?.choices)
         case true?: .alone(id)
         }
       (widths, dOut) = (ActivationWidths(block), block.dOut)

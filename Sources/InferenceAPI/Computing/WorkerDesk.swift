@@ -115,7 +115,8 @@ final class WorkerDesk: @unchecked Sendable {
     let isGradient = batch.entries[0].payload.gradient != nil
     reserve(
       batch.rows
-        * ((isGradient ? 2 : 1) * (block.dIn + block.dOut) + 2 * (choices ?? 0) + widths.total(of: wanted)))
+        * ((isGradient ? 2 : 1) * (block.dIn + block.dOut) + (isGradient ? 3 : 2) * (choices ?? 0)
+          + widths.total(of: wanted)))
     var free = joined.mutableAddress
     func plane(_ width: Int) -> UnsafeMutablePointer<Float> {
       defer { free += batch.rows * width }
@@ -125,6 +126,7 @@ final class WorkerDesk: @unchecked Sendable {
     let output = plane(block.dOut)
     let experts = choices.map { (indices: plane($0), weights: plane($0), choices: $0) }
     let gradient = isGradient ? (output: plane(block.dOut), input: plane(block.dIn)) : nil
+    let gradExperts = isGradient ? choices.map { plane($0) } : nil
     var planes = ActivationPlanes()
     for activation in Activation.allCases where wanted.contains(activation) {
       planes[activation] = plane(widths[activation])
@@ -144,7 +146,10 @@ final class WorkerDesk: @unchecked Sendable {
     try Rows(
       input: input, count: batch.rows, experts: experts.map { (UnsafePointer($0), UnsafePointer($1), $2) },
       output: output, activations: planes,
-      gradient: gradient.map { GradientPlanes(gradOutput: UnsafePointer($0.output), gradInput: $0.input, weights: nil) }
+      gradient: gradient.map {
+        GradientPlanes(
+          gradOutput: UnsafePointer($0.output), gradInput: $0.input, gradExpertWeights: gradExperts, weights: nil)
+      }
     ).pass(through: block, workspace, team, slices, between: between)
     row = 0
     for entry in batch.entries {
@@ -152,6 +157,10 @@ final class WorkerDesk: @unchecked Sendable {
       if let gradient {
         entry.payload.gradient?.input.mutableAddress.update(
           from: gradient.input + row * block.dIn, count: entry.rows * block.dIn)
+      }
+      if let gradExperts, let choices {
+        entry.payload.gradient?.expertWeights?.mutableAddress.update(
+          from: gradExperts + row * choices, count: entry.rows * choices)
       }
       let own = entry.payload.activations.planes
       for activation in Activation.allCases {
@@ -203,7 +212,7 @@ private struct Rows {
       gradient: gradient.map {
         GradientPlanes(
           gradOutput: $0.gradOutput + first * block.dOut, gradInput: $0.gradInput + first * block.dIn,
-          weights: $0.weights)
+          gradExpertWeights: $0.gradExpertWeights.map { $0 + first * (experts?.choices ?? 0) }, weights: $0.weights)
       })
   }
 
@@ -211,16 +220,19 @@ private struct Rows {
     switch block {
     case .layer(let layer):
       if let gradient {
+        var weights: WeightGradientOutputs?
+        if case .layer(let outputs)? = gradient.weights { weights = outputs }
         return try layer.gradient(
           GradientRows(
             input: input, gradOutput: gradient.gradOutput, count: count, output: output,
-            gradInput: gradient.gradInput, activations: activations.ofLayer, weights: gradient.weights),
+            gradInput: gradient.gradInput, activations: activations.ofLayer, weights: weights),
           workspace: workspace, team: team)
       }
       layer.forward(
         input: input, rows: count, output: output, activations: activations.ofLayer, workspace: workspace,
         team: team)
     case .mixture(let mixture):
+      if let gradient { return try differentiate(mixture, gradient, workspace, team) }
       guard let experts else {
         return mixture.forward(
           input: input, rows: count, output: output, routes: activations.ofRouter, workspace: workspace, team: team)
@@ -231,6 +243,21 @@ private struct Rows {
     case .convolution:
       preconditionFailure("a convolution computes sequences, not rows")
     }
+  }
+
+  private func differentiate(
+    _ mixture: MixtureLayer, _ gradient: GradientPlanes, _ workspace: Workspace, _ team: Team?
+  ) throws(LayerError) {
+    var weights: MixtureGradientOutputs?
+    if case .mixture(let outputs)? = gradient.weights { weights = outputs }
+    let chosen = experts.map {
+      ChosenExperts(indices: $0, weights: $1, choices: $2, gradWeights: gradient.gradExpertWeights)
+    }
+    try mixture.gradient(
+      MixtureGradientRows(
+        input: input, gradOutput: gradient.gradOutput, count: count, output: output, gradInput: gradient.gradInput,
+        routes: activations.ofRouter, chosen: chosen, weights: weights),
+      workspace: workspace, team: team)
   }
 }
 

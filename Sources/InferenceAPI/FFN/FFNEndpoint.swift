@@ -105,11 +105,14 @@ struct FFNSubject: Sendable {
     let byReply = elements / (dOut + widths.total(of: activations))
     // The engine holds the hidden rows of one chunk.
     let byWorkspace = elements / widths.hidden < Workspace.chunkRows ? elements / widths.hidden : .max
-    // A row with experts of its own may have more of them than the router would choose.
-    let topK = widths[.expertWeights]
-    let passes = choices.map { ($0 + topK - 1) / topK } ?? 1
-    let byTime = configuration.multiplyAddsLimit / (multiplyAddsOfRow * passes)
+    let byTime = configuration.multiplyAddsLimit / passMultiplyAdds(choices)
     return min(byReply, byWorkspace, byTime)
+  }
+
+  /// Multiply–adds of a row at most, which with experts of its own may have more of them than the router would choose.
+  func passMultiplyAdds(_ choices: Int?) -> Int {
+    let topK = widths[.expertWeights]
+    return multiplyAddsOfRow * (choices.map { ($0 + topK - 1) / topK } ?? 1)
   }
 }
 

@@ -42,10 +42,11 @@ struct FFNReply: ComputedReply {
     }
     guard let gradient = result.gradient else { return }
     write(gradient.input, as: "grad_input", to: &writer)
+    if let expertWeights = gradient.expertWeights { write(expertWeights, as: "grad_expert_weights", to: &writer) }
     guard request.gradient?.wantsWeights == true else { return }
     writer.member("grad_weights")
     writer.object { writer in
-      for (name, tensor) in gradient.weights { write(tensor, as: name.rawValue, to: &writer) }
+      for (name, tensor) in gradient.weights { write(tensor, as: name, to: &writer) }
     }
   }
 }

@@ -64,8 +64,6 @@ enum APIError: Error {
   /// The input of a convolution is no sequence of its channels, and no batch of them.
   case sequenceShape(found: Shape, channels: Int)
   case tooManyPositions(found: Int, limit: Int)
-  /// Gradients are asked for of a mixture of experts.
-  case gradientOfMixture
   case gradOutputShape(found: Shape, expected: Shape)
   /// The gradients of the weights are more than one reply holds.
   case weightsGradientTooLarge(elements: Int, limit: Int)

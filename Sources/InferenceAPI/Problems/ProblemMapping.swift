@@ -134,11 +134,6 @@ extension Problem {
         type: .invalidValue,
         detail: "The input has \(found) positions; with this convolution one request may have \(limit).",
         location: .pointer("/input"))
-    case .gradientOfMixture:
-      self.init(
-        type: .conflictingMember,
-        detail: "The layer is a mixture of experts; gradients are computed of layers without a router.",
-        location: .pointer("/layer"))
     case .gradOutputShape(let found, let expected):
       self.init(
         type: .shapeMismatch, detail: "The output has the shape \(expected), grad_output has \(found).",
