@@ -60,6 +60,8 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
       busyWorkers: min(workers, workers - idle.count + (isHostComputing ? 1 : 0)), rowsPerSecond: queue.rowsPerSecond)
   }
 
+  var isQuiet: Bool { queue.isEmpty && jobs.count == 0 && idle.count >= workers - 1 && !isHostComputing }
+
   /// - Parameter rows: nil asks only whether anything is taken at all.
   func admit(rows: Int?) throws(AdmissionError) {
     if isDraining { throw .draining(retryAfterSeconds: queue.retryAfterSeconds) }

@@ -169,6 +169,9 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
     try state.withLock { state throws(AdmissionError) in try state.admit(rows: rows) }
   }
 
+  /// Whether nothing waits, and no worker works but the one that asks.
+  package var isQuiet: Bool { state.withLock { $0.isQuiet } }
+
   package var load: PoolLoad {
     state.withLock { $0.load }
   }

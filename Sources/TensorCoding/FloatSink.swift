@@ -5,6 +5,8 @@ struct FloatSink {
   let storage: FloatStorage
   private(set) var count = 0
   let limit: Int
+  /// Floats that there is room for.
+  private var end: Int
 
   /// - Parameters:
   ///   - expected: floats to make room for at once; more are taken.
@@ -12,18 +14,26 @@ struct FloatSink {
   init(expected: Int, limit: Int) {
     self.limit = limit
     storage = FloatStorage(capacity: max(min(expected, limit), min(limit, 16)))
+    end = storage.capacity
+  }
+
+  /// A part of a storage that others fill too: no float goes outside of it.
+  init(_ storage: FloatStorage, _ part: Range<Int>) {
+    self.storage = storage
+    (count, limit, end) = (part.lowerBound, part.upperBound, part.upperBound)
   }
 
   /// Room for at least one float more, or a mismatch at the limit.
   mutating func makeRoom() throws(JSONError) {
-    guard count == storage.capacity else { return }
+    guard count == end else { return }
     guard count < limit else { throw .here(.tooManyElements(limit: limit)) }
     storage.grow(to: min(limit, storage.capacity * 2), keeping: count)
+    end = storage.capacity
   }
 
   /// Where the next float goes; `room` of them, from `makeRoom` on.
   var next: UnsafeMutablePointer<Float> { storage.mutableAddress + count }
-  var room: Int { storage.capacity - count }
+  var room: Int { end - count }
 
   /// Into room that `makeRoom` has made.
   mutating func append(_ float: Float) {

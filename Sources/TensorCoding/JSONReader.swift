@@ -30,9 +30,12 @@ package struct JSONReader {
   let end: UnsafePointer<UInt8>
   var position: UnsafePointer<UInt8>
   private var depth = 0
+  /// Who helps with what is long.
+  let crew: Crew?
 
   /// A cursor at the start of `text`, which must stay as it is while the reader is used.
-  package init(_ text: UnsafeBufferPointer<UInt8>) {
+  package init(_ text: UnsafeBufferPointer<UInt8>, crew: Crew? = nil) {
+    self.crew = crew
     // An empty buffer may have no address; nothing is read from this one.
     start = text.baseAddress ?? UnsafePointer(UnsafeRawPointer(bitPattern: 1)!.assumingMemoryBound(to: UInt8.self))
     end = start + text.count
@@ -43,22 +46,22 @@ package struct JSONReader {
   ///
   /// A text that is not JSON at all throws `syntax`, even where `body` has met a mismatch before.
   package static func read<Result>(
-    _ text: [UInt8], _ body: (inout JSONReader) throws(JSONError) -> Result
+    _ text: [UInt8], crew: Crew? = nil, _ body: (inout JSONReader) throws(JSONError) -> Result
   ) throws(JSONError) -> Result {
-    try text.withUnsafeBufferPointer { buffer throws(JSONError) in try read(buffer, body) }
+    try text.withUnsafeBufferPointer { buffer throws(JSONError) in try read(buffer, crew: crew, body) }
   }
 
   /// Reads all of a text that stands among other bytes.
   package static func read<Result>(
-    _ text: ArraySlice<UInt8>, _ body: (inout JSONReader) throws(JSONError) -> Result
+    _ text: ArraySlice<UInt8>, crew: Crew? = nil, _ body: (inout JSONReader) throws(JSONError) -> Result
   ) throws(JSONError) -> Result {
-    try text.withUnsafeBufferPointer { buffer throws(JSONError) in try read(buffer, body) }
+    try text.withUnsafeBufferPointer { buffer throws(JSONError) in try read(buffer, crew: crew, body) }
   }
 
   package static func read<Result>(
-    _ text: UnsafeBufferPointer<UInt8>, _ body: (inout JSONReader) throws(JSONError) -> Result
+    _ text: UnsafeBufferPointer<UInt8>, crew: Crew? = nil, _ body: (inout JSONReader) throws(JSONError) -> Result
   ) throws(JSONError) -> Result {
-    var reader = JSONReader(text)
+    var reader = JSONReader(text, crew: crew)
     do throws(JSONError) {
       let result = try body(&reader)
       try reader.finish()
@@ -207,6 +210,9 @@ package struct JSONReader {
   }
 
   mutating func ascend() { depth -= 1 }
+
+  /// Whether so many arrays or objects may be entered one in another.
+  func hasRoom(forLevels levels: Int) -> Bool { depth + levels <= JSONReader.maxDepth }
 
   func unexpected(_ expected: JSONExpectation) -> JSONError { .syntax(offset: offset, expected: expected) }
 }

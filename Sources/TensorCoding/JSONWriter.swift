@@ -12,9 +12,16 @@
 package struct JSONWriter {
   package private(set) var text: [UInt8] = []
   private var needsComma = false
+  /// Who helps with what is long.
+  private let crew: Crew?
 
-  /// - Parameter bytes: the text's likely length.
-  package init(reserving bytes: Int = 256) { text.reserveCapacity(bytes) }
+  /// - Parameters:
+  ///   - bytes: the text's likely length.
+  ///   - crew: nil where all is printed here.
+  package init(reserving bytes: Int = 256, crew: Crew? = nil) {
+    self.crew = crew
+    text.reserveCapacity(bytes)
+  }
 
   package mutating func object<Failure: Error>(
     _ members: (inout JSONWriter) throws(Failure) -> Void
@@ -79,13 +86,13 @@ package struct JSONWriter {
 
   package mutating func tensor(_ value: Tensor, encoding: TensorEncoding, datatype: Datatype = .fp32) {
     separate()
-    text.appendTensor(value, encoding: encoding, datatype: datatype)
+    text.appendTensor(value, encoding: encoding, datatype: datatype, crew: crew)
   }
 
   /// All elements in one array, rounded to `datatype`.
   package mutating func numbers(_ value: Tensor, as datatype: Datatype) {
     separate()
-    text.appendNumbers(value, as: datatype)
+    text.appendNumbers(value, as: datatype, crew: crew)
   }
 
   private mutating func separate() {

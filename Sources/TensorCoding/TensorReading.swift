@@ -27,6 +27,7 @@ extension JSONReader {
   }
 
   private mutating func readNestedTensor(_ limits: TensorLimits) throws(JSONError) -> Tensor {
+    if let crew, let matrix = readMatrix(by: crew, limits) { return matrix }
     var shape = NestedShape()
     var sink = FloatSink(expected: expectedNumbers, limit: limits.maxElements)
     try readNested(axis: 0, into: &sink, shape: &shape)

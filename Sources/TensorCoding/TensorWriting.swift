@@ -4,15 +4,22 @@
 extension [UInt8] {
   /// - Parameter datatype: of the elements in base64, rounded to nearest, ties to even. Nested and flat numbers are
   ///   float32, and the flat form says so.
-  package mutating func appendTensor(_ tensor: Tensor, encoding: TensorEncoding, datatype: Datatype = .fp32) {
+  package mutating func appendTensor(
+    _ tensor: Tensor, encoding: TensorEncoding, datatype: Datatype = .fp32, crew: Crew? = nil
+  ) {
+    let crew = tensor.shape.count < Crew.leastNumbers ? nil : crew
     switch encoding {
     case .nested:
+      let rows = tensor.shape.leading
+      if let crew, rows > 1 {
+        return append(parts: Crew.parts(of: rows), by: crew) { $1.appendNested(tensor, rows: $0) }
+      }
       reserveCapacity(count + Swift.max(capacity - count, tensor.shape.count * 12 + 64))
-      appendNested(tensor)
+      appendNested(tensor, rows: 0..<rows)
     case .flat:
       appendTensorHead(tensor.shape, .fp32)
       appendLiteral("\"data\":[")
-      appendFloats(UnsafeBufferPointer(start: tensor.storage.baseAddress, count: tensor.shape.count))
+      appendFlat(tensor, crew)
       appendLiteral("]}")
     case .base64:
       appendTensorHead(tensor.shape, datatype)
@@ -23,12 +30,12 @@ extension [UInt8] {
   }
 
   /// All elements in one array, rounded to `datatype`.
-  package mutating func appendNumbers(_ tensor: Tensor, as datatype: Datatype) {
+  package mutating func appendNumbers(_ tensor: Tensor, as datatype: Datatype, crew: Crew? = nil) {
     append(UInt8(ascii: "["))
-    let floats = UnsafeBufferPointer(start: tensor.storage.baseAddress, count: tensor.shape.count)
     if datatype == .fp32 {
-      appendFloats(floats)
+      appendFlat(tensor, tensor.shape.count < Crew.leastNumbers ? nil : crew)
     } else {
+      let floats = UnsafeBufferPointer(start: tensor.storage.baseAddress, count: tensor.shape.count)
       let slice = 1024
       withUnsafeTemporaryAllocation(of: Float.self, capacity: Swift.min(slice, floats.count)) { rounded in
         for start in stride(from: 0, to: floats.count, by: slice) {
@@ -76,13 +83,21 @@ extension [UInt8] {
     append(UInt8(ascii: ","))
   }
 
-  /// The tensor's rows one after another; in front of each as many brackets as there are axes that begin with it, and
+  /// All elements with commas between them.
+  private mutating func appendFlat(_ tensor: Tensor, _ crew: Crew?) {
+    @Sendable func floats(_ part: Range<Int>) -> UnsafeBufferPointer<Float> {
+      UnsafeBufferPointer(start: tensor.storage.baseAddress + part.lowerBound, count: part.count)
+    }
+    guard let crew else { return appendFloats(floats(0..<tensor.shape.count)) }
+    append(parts: Crew.parts(of: tensor.shape.count), by: crew) { $1.appendFloats(floats($0)) }
+  }
+
+  /// Some of the tensor's rows one after another; in front of each as many brackets as there are axes that begin with it, and
   /// behind it as many as end with it.
-  private mutating func appendNested(_ tensor: Tensor) {
+  private mutating func appendNested(_ tensor: Tensor, rows: Range<Int>) {
     let shape = tensor.shape
-    let rows = shape.leading
-    for row in 0..<rows {
-      if row > 0 { append(UInt8(ascii: ",")) }
+    for row in rows {
+      if row > rows.lowerBound { append(UInt8(ascii: ",")) }
       append(contentsOf: repeatElement(UInt8(ascii: "["), count: 1 + shape.axesAligned(with: row)))
       appendFloats(UnsafeBufferPointer(start: tensor.storage.baseAddress + row * shape.last, count: shape.last))
       append(contentsOf: repeatElement(UInt8(ascii: "]"), count: 1 + shape.axesAligned(with: row + 1)))

@@ -63,8 +63,10 @@ package final class Team: @unchecked Sendable {
 
   /// Counts the calling worker in for the time of `body`, and tells it whether the helpers are its own meanwhile.
   func engaging<R>(_ wanted: Bool, _ body: (_ helped: Bool) -> R) -> R {
-    activeWorkers.add(1, ordering: .relaxed)
-    defer { activeWorkers.subtract(1, ordering: .relaxed) }
+    besides { engagingCounted(wanted, body) }
+  }
+
+  private func engagingCounted<R>(_ wanted: Bool, _ body: (_ helped: Bool) -> R) -> R {
     let isFree = wanted && threads > 1 && activeWorkers.load(ordering: .relaxed) < threads
     guard isFree, isEngaged.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
       return body(false)
@@ -75,7 +77,12 @@ package final class Team: @unchecked Sendable {
 
   /// Calls `body` for every number below `count`, on whichever threads are free; returns when all are done.
   func each(_ count: Int, _ body: @Sendable (Int) -> Void) {
-    engaging(count > 1) { helped in
+    besides { eachBesides(count, body) }
+  }
+
+  /// The same inside of ``besides(_:)``.
+  package func eachBesides(_ count: Int, _ body: @Sendable (Int) -> Void) {
+    engagingCounted(count > 1) { helped in
       guard helped else {
         for number in 0..<count { body(number) }
         return
@@ -95,7 +102,11 @@ package final class Team: @unchecked Sendable {
 
   /// Counts the calling worker in for the time of `body`, which does something else than a forward pass: helpers then
   /// leave it its core.
-  package func besides<R>(_ body: () -> R) -> R { engaging(false) { _ in body() } }
+  package func besides<R>(_ body: () -> R) -> R {
+    activeWorkers.add(1, ordering: .relaxed)
+    defer { activeWorkers.subtract(1, ordering: .relaxed) }
+    return body()
+  }
 
   /// Runs `work` for every chunk in `0..<chunks`, and returns when all are done. Only inside ``engaging(_:_:)``.
   func run(chunks: Int, context: UnsafeRawPointer, scratch: UnsafeMutablePointer<Float>, _ work: Work) {
@@ -148,7 +159,7 @@ package final class Team: @unchecked Sendable {
     seats[position].pointee.phaseNumber != last && hasCore(for: position)
   }
 
-  private func hasCore(for position: Int) -> Bool { activeWorkers.load(ordering: .relaxed) + position <= threads }
+  fileprivate func hasCore(for position: Int) -> Bool { activeWorkers.load(ordering: .relaxed) + position <= threads }
 
   /// Parks the calling helper until it is woken, unless there is something for it already.
   fileprivate func park(_ helper: Helper, after last: UInt32) {
@@ -225,7 +236,7 @@ private final class Helper: @unchecked Sendable {
       if team.hasWork(forHelperAt: position, after: last) {
         last = team.help(at: position, after: last, scratch.base)
         spins = 0
-      } else if spins < Team.spinLimit {
+      } else if spins < Team.spinLimit, team.hasCore(for: position) {
         spins += 1
         ffn_pause()
       } else {

@@ -17,8 +17,10 @@ protocol ResultReply: Sendable {
 
   /// Makes the reply's bytes and completes its timing.
   ///
-  /// - Parameter timing: all but `encode` and `total`.
-  func response(_ timing: RequestTiming, receivedAt: Nanoseconds) -> (Response, RequestTiming)
+  /// - Parameters:
+  ///   - timing: all but `encode` and `total`.
+  ///   - crew: helps where it is large.
+  func response(_ timing: RequestTiming, receivedAt: Nanoseconds, crew: Crew?) -> (Response, RequestTiming)
 }
 
 /// A reply that is one JSON object, whose last member is its timing.
@@ -58,10 +60,10 @@ extension ComputedReply {
   }
 
   /// The timing is printed last, so that it knows how long the rest took.
-  func response(_ timing: RequestTiming, receivedAt: Nanoseconds) -> (Response, RequestTiming) {
+  func response(_ timing: RequestTiming, receivedAt: Nanoseconds, crew: Crew?) -> (Response, RequestTiming) {
     let started = MonotonicClock.now()
     var timing = timing
-    var writer = JSONWriter(reserving: likelyBytes)
+    var writer = JSONWriter(reserving: likelyBytes, crew: crew)
     writer.object { writer in
       write(to: &writer)
       let now = MonotonicClock.now()
@@ -89,14 +91,14 @@ extension InferenceAPI {
       return call.fail(error, timing: timing)
     }
     if !reply.isLarge(configuration) {
-      call.answerOnIOQueue { reply.response(timing, receivedAt: call.receivedAt) }
+      call.answerOnIOQueue { reply.response(timing, receivedAt: call.receivedAt, crew: nil) }
       return
     }
-    inference.run(bytes: reply.likelyBytes, from: .worker) { waited in
+    inference.run(bytes: reply.likelyBytes, from: .worker) { turn in
       if call.isOver { return }
       var timing = timing
-      timing.queue += waited
-      let (response, finalTiming) = reply.response(timing, receivedAt: call.receivedAt)
+      timing.queue += turn.waited
+      let (response, finalTiming) = reply.response(timing, receivedAt: call.receivedAt, crew: turn.crew)
       call.answer(response, timing: finalTiming)
     }
   }

@@ -1,4 +1,5 @@
 internal import Batching
+internal import TensorCoding
 
 // The way of a request that asks for a forward pass, whatever its body and its reply look like: I/O queue (decode) →
 // worker (forward) → I/O queue (encode). What takes longer than an I/O queue may be held is decoded or encoded on a
@@ -7,13 +8,21 @@ internal import Batching
 /// Where a body is decoded.
 enum DecodingPlace: Sendable {
   case ioQueue
-  /// - Parameter waited: for the worker.
-  case worker(waited: Nanoseconds)
+  case worker(JobTurn)
 
+  /// Time that it waited for the worker.
   var waited: Nanoseconds {
     switch self {
     case .ioQueue: 0
-    case .worker(let waited): waited
+    case .worker(let turn): turn.waited
+    }
+  }
+
+  /// Who helps.
+  var crew: Crew? {
+    switch self {
+    case .ioQueue: nil
+    case .worker(let turn): turn.crew
     }
   }
 }
@@ -26,8 +35,8 @@ extension InferenceAPI {
     guard isLarge else { return body(.ioQueue) }
     // Chunked content has declared no length before.
     do { try inference.admit(bodyBytes: call.bodyBytes) } catch { return call.fail(error) }
-    inference.run(bytes: call.bodyBytes) { waited in
-      if !call.isOver { body(.worker(waited: waited)) }
+    inference.run(bytes: call.bodyBytes) { turn in
+      if !call.isOver { body(.worker(turn)) }
     }
   }
 

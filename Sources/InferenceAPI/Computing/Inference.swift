@@ -66,6 +66,14 @@ extension RequestTiming {
   }
 }
 
+/// When a job of a worker's has its turn.
+struct JobTurn: Sendable {
+  /// Time that it waited.
+  let waited: Nanoseconds
+  /// Who helps.
+  let crew: Crew?
+}
+
 /// The worker pool with what each worker computes in.
 ///
 /// Requests for one packed layer or mixture are joined; a layer that came with its request is packed and computed by itself. The
@@ -107,6 +115,8 @@ final class Inference: Sendable {
 
   private let pool: WorkerPool<Key, Entry>
   private let team: Team?
+  /// Helps with the body or the reply of a job that is all there is to do.
+  private let crew: Crew?
   /// Bytes of the bodies and replies whose jobs wait or run.
   private let jobBytes = Atomic<Int>(0)
   private let jobBytesLimit: Int
@@ -115,6 +125,7 @@ final class Inference: Sendable {
   init(_ configuration: APIConfiguration) {
     let (kernels, team) = (configuration.kernels, configuration.team)
     self.team = team
+    crew = team.map { team in Crew { count, body in team.eachBesides(count, body) } }
     let seats = WorkerPool<Key, Entry>.seats(workers: configuration.workers)
     let desks = (0..<seats).map { _ in WorkerDesk(kernels: kernels, team: team, slices: configuration.slices) }
     jobBytesLimit = configuration.jobBytesLimit
@@ -148,14 +159,15 @@ final class Inference: Sendable {
   /// - Parameters:
   ///   - bytes: of the body or, about, of the reply.
   ///   - caller: who gives it.
-  ///   - job: gets the time that it waited.
-  func run(bytes: Int, from caller: Caller = .anybody, _ job: @escaping @Sendable (_ waited: Nanoseconds) -> Void) {
+  ///   - job: gets what its turn is like.
+  func run(bytes: Int, from caller: Caller = .anybody, _ job: @escaping @Sendable (JobTurn) -> Void) {
     jobBytes.wrappingAdd(bytes, ordering: .relaxed)
     let handedOver = MonotonicClock.now()
     pool.run(from: caller) { [self] in
       defer { jobBytes.wrappingSubtract(bytes, ordering: .relaxed) }
-      let waited = MonotonicClock.now() - handedOver
-      if let team { team.besides { job(waited) } } else { job(waited) }
+      // Helpers are for an otherwise idle machine: beside other jobs they would only take turns with them.
+      let turn = JobTurn(waited: MonotonicClock.now() - handedOver, crew: pool.isQuiet ? crew : nil)
+      if let team { team.besides { job(turn) } } else { job(turn) }
     }
   }
 

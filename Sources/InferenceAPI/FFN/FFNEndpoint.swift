@@ -22,7 +22,7 @@ extension InferenceAPI {
     let started = MonotonicClock.now()
     do {
       let request = try FFNRequest(
-        decoding: call.takeBody(), limits: requestLimits, asksForGradient: asksForGradient)
+        decoding: call.takeBody(), limits: requestLimits, asksForGradient: asksForGradient, crew: place.crew)
       let subject = try catalog.resolve(request.subject)
       call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
       try subject.check(

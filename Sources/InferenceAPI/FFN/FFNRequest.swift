@@ -103,10 +103,12 @@ extension FFNRequest {
   /// Reads the body's bytes into tensors; see ``FFNMembers``.
   ///
   /// - Throws: `.json` for what is not JSON (400) or not such an object (422), then what `FFNMembers.resolved` throws.
-  init(decoding body: [UInt8], limits: Limits, asksForGradient: Bool = false) throws(APIError) {
+  init(
+    decoding body: [UInt8], limits: Limits, asksForGradient: Bool = false, crew: Crew? = nil
+  ) throws(APIError) {
     var members = FFNMembers(limits: limits, asksForGradient: asksForGradient)
     do {
-      try JSONReader.read(body) { reader throws(JSONError) in try members.read(from: &reader) }
+      try JSONReader.read(body, crew: crew) { reader throws(JSONError) in try members.read(from: &reader) }
     } catch {
       throw .json(error)
     }

@@ -11,28 +11,29 @@ extension InferenceAPI {
     call.watchForCancellation()
     let bytes = call.bodyBytes
     if bytes <= configuration.inlineBodyBytes {
-      guard let (request, timing) = decodeGate(call, waited: 0) else { return }
-      inference.run(bytes: bytes) { [self] waited in
+      guard let (request, timing) = decodeGate(call, at: .ioQueue) else { return }
+      inference.run(bytes: bytes) { [self] turn in
         var timing = timing
-        timing.queue = waited
+        timing.queue = turn.waited
         applyGate(call, request, timing)
       }
       return
     }
     // Chunked content has declared no length before.
     do { try inference.admit(bodyBytes: bytes) } catch { return call.fail(error) }
-    inference.run(bytes: bytes) { [self] waited in
+    inference.run(bytes: bytes) { [self] turn in
       if call.isOver { return }
-      if let (request, timing) = decodeGate(call, waited: waited) { applyGate(call, request, timing) }
+      if let (request, timing) = decodeGate(call, at: .worker(turn)) { applyGate(call, request, timing) }
     }
   }
 
   /// Reads and checks the body; nil where the call has been answered with what is wrong.
-  private func decodeGate(_ call: Call, waited: Nanoseconds) -> (GateRequest, RequestTiming)? {
+  private func decodeGate(_ call: Call, at place: DecodingPlace) -> (GateRequest, RequestTiming)? {
     let started = MonotonicClock.now()
-    var timing = RequestTiming(read: call.readTime, queue: waited)
+    var timing = RequestTiming(read: call.readTime, queue: place.waited)
     do {
-      let request = try GateRequest(decoding: call.takeBody(), inputElements: configuration.bodyBytesLimit)
+      let request = try GateRequest(
+        decoding: call.takeBody(), inputElements: configuration.bodyBytesLimit, crew: place.crew)
       call.isAbout(nil, rows: request.operands.shape.leading)
       try request.check(resultElements: configuration.resultElementsLimit)
       timing.decode = MonotonicClock.now() - started

@@ -19,10 +19,10 @@ struct GateRequest: Sendable {
 
   /// - Parameter inputElements: of one tensor.
   /// - Throws: `.json` for what is not JSON (400) or not such an object (422), then what `GateMembers.resolved` throws.
-  init(decoding body: [UInt8], inputElements: Int) throws(APIError) {
+  init(decoding body: [UInt8], inputElements: Int, crew: Crew?) throws(APIError) {
     var members = GateMembers(limits: TensorLimits(maxElements: inputElements))
     do {
-      try JSONReader.read(body) { reader throws(JSONError) in try members.read(from: &reader) }
+      try JSONReader.read(body, crew: crew) { reader throws(JSONError) in try members.read(from: &reader) }
     } catch {
       throw .json(error)
     }

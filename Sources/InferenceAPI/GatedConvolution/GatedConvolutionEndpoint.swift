@@ -16,7 +16,8 @@ extension InferenceAPI {
   private func submitConvolution(_ call: Call, _ catalog: ModelCatalog, at place: DecodingPlace) {
     let started = MonotonicClock.now()
     do {
-      let request = try GatedConvolutionRequest(decoding: call.takeBody(), limits: requestLimits)
+      let request = try GatedConvolutionRequest(
+        decoding: call.takeBody(), limits: requestLimits, crew: place.crew)
       let subject = try catalog.resolve(request.subject)
       call.isAbout(subject.label, rows: request.input.tensor.shape.leading)
       try subject.check(request.input.tensor.shape, configuration)

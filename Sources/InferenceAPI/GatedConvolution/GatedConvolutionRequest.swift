@@ -21,10 +21,10 @@ struct GatedConvolutionRequest: Sendable {
   ///
   /// - Throws: `.json` for what is not JSON (400) or not such an object (422), then what
   ///   `GatedConvolutionMembers.resolved` throws.
-  init(decoding body: [UInt8], limits: FFNRequest.Limits) throws(APIError) {
+  init(decoding body: [UInt8], limits: FFNRequest.Limits, crew: Crew?) throws(APIError) {
     var members = GatedConvolutionMembers(limits: limits)
     do {
-      try JSONReader.read(body) { reader throws(JSONError) in try members.read(from: &reader) }
+      try JSONReader.read(body, crew: crew) { reader throws(JSONError) in try members.read(from: &reader) }
     } catch {
       throw .json(error)
     }

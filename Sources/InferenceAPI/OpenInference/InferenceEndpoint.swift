@@ -29,7 +29,7 @@ extension InferenceAPI {
       case .json(let bytes):
         request = try InferenceRequest(
           decoding: call.takeBody(), jsonBytes: bytes,
-          limits: TensorLimits(maxElements: configuration.bodyBytesLimit))
+          limits: TensorLimits(maxElements: configuration.bodyBytesLimit), crew: place.crew)
       case .raw:
         request = try InferenceRequest(raw: call.takeBody(), width: named.subject.dIn)
       }

@@ -53,10 +53,10 @@ struct InferenceReply: ResultReply {
 
   var likelyBytes: Int { 512 + 128 * outputs.count + 12 * printedNumbers + binaryBytes }
 
-  func response(_ timing: RequestTiming, receivedAt: Nanoseconds) -> (Response, RequestTiming) {
+  func response(_ timing: RequestTiming, receivedAt: Nanoseconds, crew: Crew?) -> (Response, RequestTiming) {
     let started = MonotonicClock.now()
     var timing = timing
-    var writer = JSONWriter(reserving: likelyBytes)
+    var writer = JSONWriter(reserving: likelyBytes, crew: crew)
     let places = writeJSON(to: &writer, timing)
     var body = (consume writer).text
     let jsonBytes = body.count

@@ -22,10 +22,11 @@ struct InferenceRequest: Sendable {
   ///
   /// - Parameter jsonBytes: at most `body.count`.
   /// - Throws: `.json`, and `.openInference` where the parts do not go together.
-  init(decoding body: [UInt8], jsonBytes: Int, limits: TensorLimits) throws(APIError) {
+  init(decoding body: [UInt8], jsonBytes: Int, limits: TensorLimits, crew: Crew?) throws(APIError) {
     var members = InferenceMembers(limits: limits)
     do {
-      try JSONReader.read(body[..<jsonBytes]) { reader throws(JSONError) in try members.read(from: &reader) }
+      try JSONReader.read(body[..<jsonBytes], crew: crew) { reader throws(JSONError) in try members.read(from: &reader)
+      }
     } catch {
       throw .json(error)
     }
