@@ -1,4 +1,5 @@
 #include "KernelSets.h"
+#include "PackingIntegers.h"
 
 #include <stdbool.h>
 
@@ -50,4 +51,16 @@ const struct ffn_kernels *ffn_available_kernels(size_t index) {
 #endif
   available[count++] = &ffn_kernels_scalar;
   return index < count ? available[index] : 0;
+}
+
+const struct integer_packing *ffn_integer_packing(void) {
+#if defined(__x86_64__)
+  // Asking the processor takes microseconds where it is a virtual one.
+  static _Atomic(const struct integer_packing *) chosen;
+  const struct integer_packing *packing = chosen;
+  if (!packing) chosen = packing = detect().avx2_fma ? &ffn_avx2_packing : &ffn_portable_packing;
+  return packing;
+#else
+  return &ffn_portable_packing;
+#endif
 }

@@ -60,10 +60,14 @@ static inline float load(const char *base, enum ffn_type type, ptrdiff_t element
   return 0;
 }
 
-// The loop stands once for each type, so that none asks within it.
+// The loop stands once for each type, so that none asks within it, and once more for rows that stay rows, in vectors.
 static inline __attribute__((always_inline)) void widen_as(
     enum ffn_type type, const char *base, ptrdiff_t element, ptrdiff_t stride, size_t count, float *y, size_t step) {
-  for (size_t i = 0; i < count; i++, element += stride) y[i * step] = load(base, type, element);
+  if (stride == 1 && step == 1) {
+    for (size_t i = 0; i < count; i++) y[i] = load(base, type, element + (ptrdiff_t)i);
+  } else {
+    for (size_t i = 0; i < count; i++, element += stride) y[i * step] = load(base, type, element);
+  }
 }
 
 // y[i * step] *= the scale of element (row, first + i) of m, one product at a time.
@@ -113,6 +117,17 @@ static void narrow(const struct ffn_matrix *m, size_t row, size_t first, size_t 
   }
 }
 
+// Prefetches elements (row, first … first + count − 1) of m, where there is such a row and its elements lie side by side:
+// a row of a block is over before the processor has seen where it leads, and the next one lies elsewhere.
+static void fetch_row(const struct ffn_matrix *m, size_t row, size_t first, size_t count) {
+  if (row >= m->rows || m->column_stride != 1) return;
+  size_t bits = m->type == FFN_F32 ? 32 : m->type == FFN_F4_E2M1 ? 4 : 8;
+  if (m->type == FFN_F16 || m->type == FFN_BF16) bits = 16;
+  ptrdiff_t element = (ptrdiff_t)row * m->row_stride + (ptrdiff_t)first;
+  const char *start = (const char *)m->base + element * (ptrdiff_t)bits / 8;
+  for (size_t byte = 0; byte < count * bits / 8; byte += 64) __builtin_prefetch(start + byte);
+}
+
 // Rows first_row … first_row + columns − 1 of m become columns first_column … of a block of a panel; zeros where m has
 // no such row, and in the upper half of the last word where two terms share one and the terms are odd.
 static void pack_block(
@@ -122,10 +137,12 @@ static void pack_block(
   size_t length = m->columns - first < FFN_BLOCK_TERMS ? m->columns - first : FFN_BLOCK_TERMS;
   size_t steps = ffn_ceil_div(length, ffn_step_terms(type));
   for (size_t c = first_column, row = first_row; c < first_column + columns; c++, row++) {
+    fetch_row(m, row + 1, first, length);
     if (type == FFN_INT8 || type == FFN_INT4) {
       float values[FFN_BLOCK_TERMS] = {0};
       if (row < m->rows) widen(m, row, first, length, values, 1);
-      (type == FFN_INT8 ? ffn_pack_int8_column : ffn_pack_int4_column)(values, length, c, panel);
+      const struct integer_packing *packing = ffn_integer_packing();
+      (type == FFN_INT8 ? packing->int8_column : packing->int4_column)(values, length, c, panel);
     } else if (row >= m->rows) {
       for (size_t step = 0; step < steps; step++) panel[step * FFN_PANEL_COLUMNS + c] = 0;
     } else if (type == FFN_BF16) {

@@ -28,7 +28,7 @@ enum { ROTATION_TERMS_MIN = 16 };
 #if LANES > 1
 // Sums in the lower and differences in the upper lanes of each pair at distance h. Where a multiply–add is an
 // instruction it takes the place of turning signs and adding: the product with ±1 is exact.
-#if LANES >= 8
+#if LANES == 16
 INLINE vfloat sign_of_bit(int h) {
   vfloat signs = {0};
   for (int lane = 0; lane < LANES; lane++) signs[lane] = lane & h ? -1.0f : 1.0f;
