@@ -108,6 +108,66 @@ import Testing
     #expect(answer.json["layer"] as? String == "layers")
   }
 
+  /// The same in a request.
+  @Test(arguments: [("", 4.0 as Float), (#","residual":"blocks""#, 4), (#","residual":"none""#, 1)])
+  func stackInTheRequest(_ residual: String, _ factor: Float) async throws {
+    let layer = #"{"conv":[[[2]],[[0]]]}"#
+    let answer = await Self.convolve(
+      try Harness(), #"{"variant":"glu","weights":[\#(layer),\#(layer)],"input":[[1],[-3],[0.5]]\#(residual)}"#)
+    #expect(answer.output == [factor, -3 * factor, 0.5 * factor], "\(answer.text)")
+    let single = await Self.convolve(
+      try Harness(), #"{"variant":"glu","weights":[\#(layer)],"input":[[1],[-3],[0.5]]\#(residual)}"#)
+    #expect(single.output == [1, -3, 0.5])
+  }
+
+  /// A bottleneck (3 → 2 → 3 channels, widths 1, 3 and 2) and a layer that leaves its channels, against the formula in
+  /// float64.
+  @Test(arguments: ["glu", "gtu"])
+  func stackAgainstTheFormula(_ variant: String) async throws {
+    let shapes: [(inputs: Int, outputs: Int, width: Int)] = [(3, 2, 1), (2, 2, 3), (2, 3, 2), (3, 4, 2)]
+    var state: UInt64 = 5
+    func floats(_ count: Int) -> [Float] {
+      (0..<count).map { _ in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Float(state >> 40) * 0x1p-23 - 1
+      }
+    }
+    let layers = shapes.map { (conv: floats(2 * $0.outputs * $0.inputs * $0.width), bias: floats(2 * $0.outputs)) }
+    let input = floats(7 * 3)
+    func convolve(_ x: [[Double]], _ layer: Int) -> [[Double]] {
+      let (inputs, outputs, width) = shapes[layer]
+      return x.indices.map { time in
+        let sums = (0..<2 * outputs).map { output in
+          var sum = Double(layers[layer].bias[output])
+          for tap in 0..<width where time - width + 1 + tap >= 0 {
+            for channel in 0..<inputs {
+              let weight = Double(layers[layer].conv[(output * inputs + channel) * width + tap])
+              sum += weight * x[time - width + 1 + tap][channel]
+            }
+          }
+          return sum
+        }
+        return (0..<outputs).map { output in
+          let gate = 1 / (1 + exp(-sums[outputs + output]))
+          return (variant == "gtu" ? tanh(sums[output]) : sums[output]) * gate
+        }
+      }
+    }
+    let rows = (0..<7).map { row in input[(row * 3)..<(row * 3 + 3)].map(Double.init) }
+    let block = convolve(convolve(convolve(rows, 0), 1), 2)
+    let expected = convolve(zip(block, rows).map { zip($0, $1).map(+) }, 3)
+    let weights = zip(shapes, layers).map { (shape, layer) -> String in
+      let conv = Golden.Values(shape: [2 * shape.outputs, shape.inputs, shape.width], floats: layer.conv)
+      return #"{"conv":\#(conv.nested),"bias":\#(layer.bias)}"#
+    }.joined(separator: ",")
+    let sequence = Golden.Values(shape: [7, 3], floats: input).nested
+    let answer = await Self.convolve(
+      try Harness(), #"{"variant":"\#(variant)","weights":[\#(weights)],"input":\#(sequence)}"#)
+    #expect(answer.status == 200, "\(answer.text)")
+    #expect(Answer.shape(answer.json["output"]) == [7, 4])
+    #expect(GoldenTests.distance(answer.output, expected.flatMap { $0 }.map { Float($0) }) <= 2e-6)
+  }
+
   @Test func joinedSequencesGiveTheBitsOfEachAlone() async throws {
     let golden = try Golden("dauphin_gtu_conv_k4")
     let tensors = [("conv.weight", try golden("conv.weight")), ("conv.bias", try golden("conv.bias"))]
@@ -168,6 +228,21 @@ import Testing
     RuleTests.Refusal(
       #"{"input":[[1]],"variant":"glu","weights":{"conv":[[[1]],[[1]]],"kernel":1}}"#, 422, "unknown-member",
       "/weights/kernel"),
+    RuleTests.Refusal(#"{"input":[[1]],"residual":"none"}"#, 422, "conflicting-member", "/residual"),
+    RuleTests.Refusal(#"{\#(given),"input":[[1]],"residual":"some"}"#, 422, "invalid-value", "/residual"),
+    RuleTests.Refusal(
+      #"{"input":[[1]],"variant":"glu","weights":[]}"#, 422, "missing-member", "/weights/0"),
+    RuleTests.Refusal(
+      #"{"input":[[1]],"variant":"glu","weights":[{"conv":[[[1]],[[1]]]},{"bias":[1,1]}]}"#, 422, "missing-member",
+      "/weights/1/conv"),
+    RuleTests.Refusal(
+      #"{"input":[[1]],"variant":"glu","weights":[{"conv":[[[1]],[[1]]]},{"conv":[[[1],[1]],[[1],[1]]]}]}"#, 422,
+      "shape-mismatch", "/weights/1/conv"),
+    RuleTests.Refusal(
+      #"{"input":[[1]],"variant":"glu","weights":[{"conv":[[[1]],[[1]]]},{"conv":[[[1]],[[1]]],"bias":[1]}]}"#, 422,
+      "shape-mismatch", "/weights/1/bias"),
+    RuleTests.Refusal(
+      #"{"input":[[1]],"variant":"glu","weights":[{"conv":[[1],[1]]}]}"#, 422, "shape-mismatch", "/weights/0/conv"),
     RuleTests.Refusal(#"{"input":[[1,2,3,4]]}"#, 422, "conflicting-member", "/layer"),
     RuleTests.Refusal(#"{"input":[[1,2,3,4]],"model":"x"}"#, 404, "unknown-model", "/model"),
     RuleTests.Refusal(#"{"input":[[1,2,3,4]],"layer":77}"#, 404, "unknown-layer", "/layer"),

@@ -1,4 +1,5 @@
 import Checkpoint
+import Foundation
 import InferenceAPI
 import Testing
 
@@ -77,6 +78,38 @@ import Testing
     #expect(named.output == skipped.output && missing(named) == expected)
     let nothing = await whole.ffn(#"{"input":\#(input),"experts":{"missing":"skip"}}"#)
     #expect(nothing.json["missing"] as? [Int] == [])
+  }
+
+  /// The same by the Open Inference Protocol, whose reply names them in a text.
+  @Test func inferenceSkipsByAParameter() async throws {
+    let (part, _) = try harnesses()
+    let input = try Golden(MixtureTests.cases[0].file)("input")
+    func infer(_ parameters: String, _ experts: String = "") async -> Answer {
+      let rows = #"{"name":"input","shape":\#(input.shape),"datatype":"FP32","data":\#(input.nested)}"#
+      return await part.send(
+        OpenInferenceMessage.infer("moe", #"{"inputs":[\#(rows)\#(experts)],"parameters":{\#(parameters)}}"#))
+    }
+    let (nested, _) = try Self.rows()
+    let native = await part.ffn(#"{"input":\#(nested),"experts":{"missing":"skip"}}"#)
+    let skipped = await infer(#""missing":"skip""#)
+    #expect(skipped.status == 200, "\(skipped.text)")
+    #expect(Inferred(skipped).floats() == native.output)
+    let text = (skipped.json["parameters"] as? [String: Any])?["missing"] as? String
+    let listed = try JSONSerialization.jsonObject(with: Data((text ?? "").utf8)) as? [NSDictionary]
+    #expect(listed == native.json["missing"] as? [NSDictionary] && listed?.isEmpty == false)
+    #expect((await infer(#""missing":"error""#)).status == 422)
+    #expect((await infer("")).status == 422)
+    #expect((await infer(#""missing":"some""#)).status == 422)
+    // Chosen by the request: all five rows go to expert 6, which is not here.
+    let shape = #""shape":[\#(input.shape[0]),1]"#
+    let ones = [Int](repeating: 1, count: input.shape[0])
+    let experts = #"""
+      ,{"name":"expert_indices",\#(shape),"datatype":"INT64","data":\#(ones.map { 6 * $0 })},\#
+      {"name":"expert_weights",\#(shape),"datatype":"FP32","data":\#(ones)}
+      """#
+    let nothing = await infer(#""missing":"skip""#, experts)
+    #expect(nothing.status == 200 && Inferred(nothing).floats().allSatisfy { $0 == 0 }, "\(nothing.text)")
+    #expect((await infer("", experts)).status == 422)
   }
 
   @Test func withoutSkippingTheRequestIsRefused() async throws {

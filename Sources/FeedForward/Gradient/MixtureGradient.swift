@@ -154,7 +154,8 @@ private struct MixtureBackwardPass {
     guard let target = rows.weights?.outputBias else { return }
     for (first, count) in chunks {
       products(first, count, columns: dOut).sum(
-        WeightProducts.Columns(base: rows.gradOutput + first * dOut, count: dOut, layout: .rows(of: dOut)), into: target)
+        WeightProducts.Columns(base: rows.gradOutput + first * dOut, count: dOut, layout: .rows(of: dOut)), into: target
+      )
     }
   }
 

@@ -52,7 +52,8 @@ struct FFNReply: ComputedReply {
 }
 
 extension JSONWriter {
-  fileprivate mutating func row(_ row: RowWithoutExperts) {
+  /// `{"row": 0, "experts": [40]}`
+  mutating func row(_ row: RowWithoutExperts) {
     object { writer in
       writer.integer(row.row, as: "row")
       writer.member("experts")

@@ -58,9 +58,9 @@ struct ConvolutionSubject: Sendable {
     convolution = .givenConvolution(given)
     label = nil
     gate = given.gate
-    (channelsIn, channelsLimit) = (given.channelsIn, max(given.channelsIn, given.channelsOut))
+    (channelsIn, channelsLimit) = (given.channelsIn, given.channelsLimit)
     width = given.width
-    multiplyAddsOfPosition = 2 * given.width * given.channelsIn * given.channelsOut
+    multiplyAddsOfPosition = given.multiplyAddsOfPosition
   }
 
   /// Checks what neither the body nor the convolution can say alone.

@@ -53,6 +53,7 @@ struct GatedConvolutionMembers {
   private var id: String?
   private var variant: Gate?
   private var weights: GivenConvolution.Tensors?
+  private var residual: GivenConvolution.Residual?
 
   init(limits: FFNRequest.Limits) {
     self.limits = limits
@@ -71,6 +72,7 @@ struct GatedConvolutionMembers {
       case "timeout_ms": timeoutMilliseconds = try reader.readInt(in: 1...FFNRequest.timeoutLimitMilliseconds)
       case "id": id = try reader.readString()
       case "variant": variant = try reader.readWord(Self.gate)
+      case "residual": residual = try reader.readWord(GivenConvolution.Residual.init(rawValue:))
       case "weights": weights = try GivenConvolution.Tensors(reading: &reader, elements: limits.weightsElements)
       default: throw .here(.unknownMember)
       }
@@ -99,11 +101,12 @@ struct GatedConvolutionMembers {
   private func subject() throws(APIError) -> GatedConvolutionRequest.Subject {
     guard let weights else {
       if variant != nil { throw .memberNeedsWeights("variant") }
+      if residual != nil { throw .memberNeedsWeights("residual") }
       return .served(model: model, layer: layer)
     }
     if model != nil { throw .memberExcludesWeights("model") }
     if layer != nil { throw .memberExcludesWeights("layer") }
     guard let variant else { throw .missingMember("variant") }
-    return .given(try GivenConvolution(gate: variant, weights))
+    return .given(try GivenConvolution(gate: variant, weights, residual: residual ?? .blocks))
   }
 }

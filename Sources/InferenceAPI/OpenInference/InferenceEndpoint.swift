@@ -37,10 +37,10 @@ extension InferenceAPI {
       let subject = served.subject
       call.isAbout(served.label, rows: request.input.shape.leading)
       try subject.check(
-        request.input.shape, request.activations, request.experts, missing: request.experts.map { _ in .refuse },
-        configuration)
+        request.input.shape, request.activations, request.experts, missing: request.missing, configuration)
       let forward = ForwardRequest(
-        subject: subject.layer, input: request.input, experts: request.experts, activations: request.activations,
+        subject: subject.layer, input: request.input, experts: request.experts, missing: request.missing ?? .refuse,
+        activations: request.activations,
         deadline: request.parameters.timeoutMicroseconds.map { call.receivedAt + Nanoseconds($0) * 1000 },
         priority: request.parameters.priority)
       try compute(call, forward, decodedSince: started, at: place) { result in

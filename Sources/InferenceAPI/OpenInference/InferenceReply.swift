@@ -19,10 +19,13 @@ struct InferenceReply: ResultReply {
   private let served: ServedName
   private let id: String?
   private let outputs: [Output]
+  /// Rows whose sums went without some of their experts, where the request lets them.
+  private let missing: [RowWithoutExperts]?
 
   init(request: InferenceRequest, served: ServedName, result: ForwardResult) {
     self.served = served
     id = request.id
+    missing = request.missing == .skip ? result.missing : nil
     outputs = request.outputs.compactMap { output in
       let tensor =
         switch output.name {
@@ -97,13 +100,23 @@ struct InferenceReply: ResultReply {
       writer.string(ServedName.version, as: "model_version")
       if let id { writer.string(id, as: "id") }
       writer.member("parameters")
-      writer.object { places = $0.unfinishedTiming(timing) }
+      writer.object { writer in
+        if let missing { writer.string(Self.text(of: missing), as: "missing") }
+        places = writer.unfinishedTiming(timing)
+      }
       writer.member("outputs")
       writer.array { writer in
         for output in outputs { write(output, to: &writer) }
       }
     }
     return places!
+  }
+
+  /// The protocol's parameters are scalars: the list of `/v1/ffn`, as text.
+  private static func text(of missing: [RowWithoutExperts]) -> String {
+    var writer = JSONWriter(reserving: 32 * missing.count + 2)
+    writer.array { writer in missing.forEach { writer.row($0) } }
+    return String(decoding: (consume writer).text, as: UTF8.self)
   }
 
   private func write(_ output: Output, to writer: inout JSONWriter) {

@@ -10,6 +10,9 @@ struct InferenceRequest: Sendable {
   /// Never empty; in the order of the reply.
   let outputs: [InferenceOutput]
 
+  /// Nil where neither experts nor the parameter are given.
+  var missing: MissingExperts? { parameters.missing ?? experts.map { _ in .refuse } }
+
   var activations: ActivationSet {
     outputs.reduce(into: []) { set, output in
       if case .activation(let activation) = output.name { set.insert(ActivationSet(activation)) }

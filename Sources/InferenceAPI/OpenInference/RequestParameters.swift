@@ -7,6 +7,8 @@ struct RequestParameters: Sendable {
   /// Whether outputs come in binary that do not say otherwise.
   var binaryOutput = false
   var priority = Priority.default
+  /// What becomes of a row that needs an expert that is not here; nil where the request does not say: it is refused.
+  var missing: MissingExperts?
   /// From the first byte of the request on; nil for no deadline.
   var timeoutMicroseconds: Int?
 
@@ -24,6 +26,7 @@ struct RequestParameters: Sendable {
       switch key {
       case "layer": layer = try LayerReference(reading: &reader)
       case "binary_data_output": binaryOutput = try reader.readBool()
+      case "missing": missing = try reader.readWord(MissingExperts.init(rawValue:))
       case "priority": priority = Priority(level: try reader.readInt(in: 0...Priority.lowest.level)) ?? .default
       case "timeout":
         let timeout = try reader.readInt(in: 0...Self.timeoutLimitMicroseconds)

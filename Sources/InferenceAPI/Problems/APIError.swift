@@ -35,7 +35,7 @@ enum APIError: Error {
   case weights(LayerError)
   /// A tensor in the request has not the number of dimensions that its meaning asks for.
   case memberRank(_ pointer: String, found: Shape, expected: Int)
-  case convolution(ConvolutionError)
+  case convolution(ConvolutionError, pointer: String = "/weights")
 
   // What the request asks for.
   /// The request names no model, and none is loaded.

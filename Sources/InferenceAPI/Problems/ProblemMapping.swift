@@ -114,8 +114,8 @@ extension Problem {
         type: .shapeMismatch,
         detail: "Expected \(expected) dimension\(expected == 1 ? "" : "s"), found the shape \(found).",
         location: .pointer(pointer))
-    case .convolution(let error):
-      self.init(error)
+    case .convolution(let error, let pointer):
+      self.init(error, pointer)
     case .notFeedForward:
       self.init(
         type: .conflictingMember, detail: "The layer is a gated convolution: /v1/gated-conv computes it.",
@@ -250,16 +250,17 @@ extension Problem {
     }
   }
 
-  private init(_ error: ConvolutionError) {
+  /// - Parameter pointer: to the layer's object.
+  private init(_ error: ConvolutionError, _ pointer: String) {
     let text = error.description
     let detail = text.prefix(1).uppercased() + text.dropFirst() + "."
     switch error {
     case .length(.bias, _, _):
-      self.init(type: .shapeMismatch, detail: detail, location: .pointer("/weights/bias"))
+      self.init(type: .shapeMismatch, detail: detail, location: .pointer("\(pointer)/bias"))
     case .empty, .oddOutputs, .channels, .length(.magnitude, _, _):
-      self.init(type: .shapeMismatch, detail: detail, location: .pointer("/weights/conv"))
+      self.init(type: .shapeMismatch, detail: detail, location: .pointer("\(pointer)/conv"))
     case .width:
-      self.init(type: .invalidValue, detail: detail, location: .pointer("/weights/conv"))
+      self.init(type: .invalidValue, detail: detail, location: .pointer("\(pointer)/conv"))
     case .gate:
       self.init(type: .invalidValue, detail: detail, location: .pointer("/variant"))
     case .outOfMemory, .unreadable:
