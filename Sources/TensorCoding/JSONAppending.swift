@@ -30,9 +30,15 @@ extension [UInt8] {
     }
   }
 
+  @inlinable
   package mutating func appendInteger(_ value: some FixedWidthInteger) {
-    if value < 0 { append(UInt8(ascii: "-")) }
-    var rest = UInt64(value.magnitude)
+    appendInteger(UInt64(value.magnitude), isNegative: value < 0)
+  }
+
+  @usableFromInline
+  package mutating func appendInteger(_ magnitude: UInt64, isNegative: Bool) {
+    if isNegative { append(UInt8(ascii: "-")) }
+    var rest = magnitude
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
       var first = 20
       repeat {

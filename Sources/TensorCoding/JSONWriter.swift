@@ -58,9 +58,15 @@ package struct JSONWriter {
     text.appendString(value)
   }
 
+  @inlinable
   package mutating func integer(_ value: some FixedWidthInteger) {
+    integer(UInt64(value.magnitude), isNegative: value < 0)
+  }
+
+  @usableFromInline
+  package mutating func integer(_ magnitude: UInt64, isNegative: Bool) {
     separate()
-    text.appendInteger(value)
+    text.appendInteger(magnitude, isNegative: isNegative)
   }
 
   /// Room for an integer that is known later; see `setInteger(_:at:)`.

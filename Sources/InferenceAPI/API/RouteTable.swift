@@ -1,7 +1,7 @@
 package import HTTP1
 
-/// One operation of the API.
-struct Route: Sendable {
+/// One operation of the API. A class, because every request carries its own.
+final class Route: Sendable {
   /// What a request for the route brings along.
   enum Content: Sendable {
     /// No body is looked at.
@@ -34,7 +34,7 @@ struct Route: Sendable {
   let content: Content
   let audience: Audience
   /// What the route is counted under.
-  fileprivate(set) var label = RouteLabel.none
+  let label: RouteLabel
   /// Answers the call, now or later. Runs on an I/O queue and does not block it.
   let answer: @Sendable (InferenceAPI, Call) -> Void
 
@@ -47,6 +47,14 @@ struct Route: Sendable {
     self.content = content
     self.audience = audience
     self.answer = answer
+    label = .none
+  }
+
+  /// The same, counted under `label`.
+  fileprivate init(_ route: Route, label: RouteLabel) {
+    (method, path, content, audience) = (route.method, route.path, route.content, route.audience)
+    answer = route.answer
+    self.label = label
   }
 
   var needsNoKey: Bool {
@@ -75,12 +83,10 @@ struct RouteTable: Sendable {
   init(routes: [Route]) {
     var patterns: [String] = []
     self.routes = routes.map { route in
-      var route = route
       let pattern = route.path.description
       let place = patterns.firstIndex(of: pattern) ?? patterns.count
       if place == patterns.count { patterns.append(pattern) }
-      route.label = RouteLabel(place: place + 1)
-      return route
+      return Route(route, label: RouteLabel(place: place + 1))
     }
     self.patterns = patterns
     literal = Dictionary(
