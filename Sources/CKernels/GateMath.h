@@ -6,7 +6,7 @@
 // bits. NaN stays NaN; an infinity gives what its formula gives (σ(−∞) = 0, so −∞·σ(−∞) is NaN).
 //
 // Errors, over every finite float32, in units in the last place (a subnormal's unit is 2⁻¹⁴⁹):
-//   sigmoid 2.5, tanh 1.5, Φ 4.5, the products x·σ(x) 3.25 and x·Φ(x) 5, each measured against float64 (`make scan`);
+//   sigmoid 2.5, tanh 1.5, Φ 6, the products x·σ(x) 3.3 and x·Φ(x) 6.5, each measured against float64 (`make scan`);
 //   an argument u of σ that was rounded adds |u|, and where σ or Φ is subnormal its error of 2⁻¹⁵⁰ is multiplied by |x|.
 
 #include "CKernels.h"

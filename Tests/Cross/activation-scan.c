@@ -21,8 +21,8 @@ static double gelu_tanh(double x) { return x * sigmoid(2 * sqrt(2 / acos(-1)) * 
 // Units in the last place allowed at x. A rounded argument u of σ adds |u|; a subnormal σ or Φ is multiplied by |x|.
 static double sigmoid_bound(double x) { return (void)x, 2.5; }
 static double tanh_bound(double x) { return (void)x, 1.5; }
-static double gelu_bound(double x) { return x < -12.9 ? -x : 5; }
-static double silu_bound(double x) { return x < -87 ? -x : 3.25; }
+static double gelu_bound(double x) { return x < -12.9 ? -x : 6.5; }
+static double silu_bound(double x) { return x < -87 ? -x : 3.3; }
 static double gelu_quick_bound(double x) { return x < -51 ? -3 * x : x < 0 ? 3 - 2 * x : 3; }
 static double gelu_tanh_bound(double x) {
   return x < -9.9 ? -30 * x : x < 0 ? 3 + 3 * fabs(1.6 * x + 0.0714 * x * x * x) : 3;

@@ -47,7 +47,7 @@ import Testing
     Activation(
       name: "gelu", gate: .geglu, exact: Oracle.gelu, bound: { x in x < -12.9 ? abs(x) : 6.5 }),
     Activation(
-      name: "silu", gate: .swiglu, exact: { $0 * Oracle.sigmoid($0) }, bound: { x in x < -87 ? abs(x) : 3.25 }),
+      name: "silu", gate: .swiglu, exact: { $0 * Oracle.sigmoid($0) }, bound: { x in x < -87 ? abs(x) : 3.3 }),
     Activation(
       name: "gelu_quick", gate: .gegluQuick, exact: { $0 * Oracle.sigmoid(1.702 * $0) },
       bound: { x in x < -51 ? 3 * abs(x) : 3 + 2 * abs(min(x, 0)) }),
