@@ -19,6 +19,17 @@ import Testing
     #expect(answer.text == Self.file)
   }
 
+  /// A text without quotes that goes on behind a colon is no YAML (1.2.2, 7.3.3).
+  @Test func plainTextsHoldNoColon() {
+    for line in Self.lines {
+      for key in ["description: ", "summary: "] {
+        guard let range = line.range(of: key), let first = line[range.upperBound...].first else { continue }
+        if "\"'|>{".contains(first) { continue }
+        #expect(!line[range.upperBound...].contains(": "), "\(line)")
+      }
+    }
+  }
+
   @Test func pathsAreTheRouteTable() throws {
     var described: Set<String> = []
     var path = ""
