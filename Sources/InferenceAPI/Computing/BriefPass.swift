@@ -3,7 +3,7 @@ internal import FeedForward
 /// Passes that an I/O queue computes itself where nothing else waits, in place of handing them to a worker: the two
 /// hand-overs cost more than a small layer. What other connections send meanwhile waits so long.
 package struct BriefPass: Sendable {
-  /// About 150 µs of one core in float32; of several, where a team's threads are free.
+  /// About 150 µs of one core in float32.
   package var multiplyAdds = 1 << 24
   /// Weights that are read for it, at some 100 GB/s from a cache.
   package var weightBytes = 16 << 20

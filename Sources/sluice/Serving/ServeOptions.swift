@@ -204,6 +204,8 @@ struct EngineOptions: ParsableArguments {
     // With half of the workers at one layer's small batches each of them has another core to help it.
     if cores > 1 { batching.partialPasses = max(1, workers / 2) }
     var configuration = APIConfiguration(workers: workers, batching: batching, kernels: chosen)
+    // A brief pass is computed while all workers rest, so another core helps.
+    if cores > 1 { configuration.brief.multiplyAdds *= 2 }
     configuration.team = Team(threads: cores, niceness: WorkerPriority.niceness)
     limits.apply(to: &configuration)
     configuration.version = Version.text
