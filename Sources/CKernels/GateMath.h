@@ -54,7 +54,7 @@ INLINE vfloat at_least(vfloat x, float lower) { return choose(x < splat(lower), 
 INLINE vfloat look_up(const float *table, vint index) {
 #if LANES == 16
   return __builtin_ia32_permvarsf512(*(const vfloat *)table, index);
-#elif LANES == 8
+#elif LANES == 8 && defined(__x86_64__)
   vfloat low = __builtin_ia32_permvarsf256(*(const vfloat *)table, index);
   vfloat high = __builtin_ia32_permvarsf256(*(const vfloat *)(table + LANES), index);
   return choose((index & 8) != 0, high, low);
