@@ -57,7 +57,8 @@ def resident_bytes_of_session(session: int) -> int:
 
 def load(url: str, connections: int, seconds: int, script: str, environment: dict[str, str]) -> dict[str, float]:
     """One run of wrk: requests, requests a second, the median and 99th percentile of the latency in µs, and failures."""
-    command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "-s", script, url]
+    command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--timeout", "60s", "--latency", "-s", script,
+               url]
     text = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     failures = re.findall(r"Non-2xx or 3xx responses: (\d+)", text)
     for line in re.findall(r"Socket errors: (.*)", text):
