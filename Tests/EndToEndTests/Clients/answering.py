@@ -6,11 +6,11 @@ Listens, runs the command `{sluice} …` with `{port}` in its arguments replaced
 exit code.
 """
 
+import os
 import socket
 import subprocess
 import sys
 import threading
-import time
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
 # name: the pieces of an answer, and whether the connection ends after it.
@@ -44,7 +44,7 @@ def serve(connection: socket.socket, pieces: list[bytes], closes: bool) -> None:
                     connection.sendall(piece)
                     # Pieces are to arrive as such: the next one is sent when this one has been taken.
                     while len(pieces) > 1 and unsent(connection):
-                        time.sleep(0.0002)
+                        os.sched_yield()
             except OSError:
                 return
             if closes:
