@@ -15,7 +15,8 @@ internal import Synchronization
 /// long as a small layer; then it parks, and a team at rest uses no processor time. A helper that finds itself on its
 /// caller's core moves to another one: there it would only take turns with the thread that it should help.
 // Unsafe: the seats are memory of the team's own, each on cache lines of its own, made before the helpers and freed after
-// them. `published` is written by the one caller that holds `isEngaged`.
+// them. `published` is written by the one caller that holds `isEngaged`. `helpers` is set before they start, and emptied
+// by `dismiss` when they have ended and nobody uses the team any more.
 package final class Team: @unchecked Sendable {
   /// What a phase does with one chunk; `scratch` belongs to the thread that runs it.
   typealias Work =

@@ -155,7 +155,8 @@ package struct MatrixView: @unchecked Sendable {
 
 /// A bias in somebody else's memory: element `i` stands `i·stride` elements after `base`, at any alignment.
 ///
-/// `@unchecked Sendable` for the reason that ``MatrixView`` gives.
+/// `@unchecked Sendable`: only ever read, and whoever makes the view keeps the memory alive and unwritten while it is
+/// in use; a layer reads its biases while it is made, and not after.
 package struct VectorView: @unchecked Sendable {
   package let base: UnsafeRawPointer
   package let type: WeightType

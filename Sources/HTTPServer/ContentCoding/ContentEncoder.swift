@@ -1,6 +1,7 @@
 internal import CZlib
 
-/// Codes whole replies at level 1, in gzip (RFC 1952) or deflate with its zlib wrapper (RFC 1950), one after another on one `z_stream`.
+/// Codes whole replies at level 1, in gzip (RFC 1952) or deflate with its zlib wrapper (RFC 1950), one after another on
+/// one `z_stream`.
 ///
 /// Level 1 because a reply is numbers in decimal: level 6 makes it 9% smaller for seven times the time. The stream's
 /// state (about 260 KiB) is allocated once, so each shard keeps one encoder. The header has neither a time nor a name:
