@@ -46,11 +46,15 @@ package struct Checkpoint: Sendable {
     case .index(let index): files = try WeightFiles(index: index)
     }
     if BareLayer.isIn(files), !location.isDirectory || location.configuration == nil {
-      return try Checkpoint(bare: BareLayer(files, path: path), path: path, selection, location.notes + files.notes)
+      let bare = try BareLayer(files, path: path)
+      return try Checkpoint(
+        bare.source, family: Self.bareFamily, path: path, selection, location.notes + files.notes + bare.notes)
     }
     if BareConvolution.isIn(files), !location.isDirectory || location.configuration == nil {
+      let convolution = try BareConvolution(files, path: path)
       return try Checkpoint(
-        convolution: BareConvolution(files, path: path), path: path, selection, location.notes + files.notes)
+        convolution.source, family: Self.convolutionFamily, path: path, selection,
+        location.notes + files.notes + convolution.notes)
     }
     guard let configuration = location.configuration else {
       throw .noConfiguration(path: path, found: Array(files.tensors.keys.sorted().prefix(4)))
@@ -59,26 +63,16 @@ package struct Checkpoint: Sendable {
     return try Checkpoint(model, path: path, selection, experts, location.notes + files.notes)
   }
 
+  /// A file with the tensors of one layer and no configuration.
   private init(
-    bare: BareLayer, path: String, _ selection: LayerSelection?, _ notes: [String]
+    _ layer: LayerSource, family: String, path: String, _ selection: LayerSelection?, _ notes: [String]
   ) throws(CheckpointError) {
     _ = try selection?.indices(of: 1)
     self.path = path
-    family = Self.bareFamily
-    layers = [bare.source]
-    rule = bare.source.rule
-    self.notes = notes + bare.notes
-  }
-
-  private init(
-    convolution: BareConvolution, path: String, _ selection: LayerSelection?, _ notes: [String]
-  ) throws(CheckpointError) {
-    _ = try selection?.indices(of: 1)
-    self.path = path
-    family = Self.convolutionFamily
-    layers = [convolution.source]
-    rule = convolution.source.rule
-    self.notes = notes + convolution.notes
+    self.family = family
+    layers = [layer]
+    rule = layer.rule
+    self.notes = notes
   }
 
   private init(

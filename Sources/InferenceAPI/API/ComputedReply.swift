@@ -1,4 +1,5 @@
 internal import Batching
+internal import FeedForward
 internal import HTTP1
 internal import TensorCoding
 
@@ -51,6 +52,16 @@ extension ComputedReply {
         throw .nonFinite(tensor: name, index: tensor.shape.index(of: place))
       }
     }
+  }
+
+  /// Prints what a reply says first: the request's id, which layer answered, and its gate.
+  func writeHead(id: String?, _ label: LayerLabel?, _ gate: Gate, to writer: inout JSONWriter) {
+    if let id { writer.string(id, as: "id") }
+    if let label {
+      writer.string(label.model, as: "model")
+      writer.string(label.layer, as: "layer")
+    }
+    writer.string(gate.wireName, as: "variant")
   }
 
   /// Prints a tensor as the reply's value of the member `name`.

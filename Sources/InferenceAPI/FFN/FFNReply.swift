@@ -16,12 +16,7 @@ struct FFNReply: ComputedReply {
   var datatype: Datatype { request.input.datatype }
 
   func write(to writer: inout JSONWriter) {
-    if let id = request.id { writer.string(id, as: "id") }
-    if let label = subject.label {
-      writer.string(label.model, as: "model")
-      writer.string(label.layer, as: "layer")
-    }
-    writer.string(subject.gate.wireName, as: "variant")
+    writeHead(id: request.id, subject.label, subject.gate, to: &writer)
     write(result.output, as: "output", to: &writer)
     if request.missing == .skip {
       writer.member("missing")

@@ -104,12 +104,7 @@ struct GatedConvolutionReply: ComputedReply {
   var datatype: Datatype { request.input.datatype }
 
   func write(to writer: inout JSONWriter) {
-    if let id = request.id { writer.string(id, as: "id") }
-    if let label = subject.label {
-      writer.string(label.model, as: "model")
-      writer.string(label.layer, as: "layer")
-    }
-    writer.string(subject.gate.wireName, as: "variant")
+    writeHead(id: request.id, subject.label, subject.gate, to: &writer)
     write(result.output, as: "output", to: &writer)
   }
 }
