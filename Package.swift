@@ -77,7 +77,7 @@ let package = Package(
     .testTarget(
       name: "InferenceAPITests",
       dependencies: ["InferenceAPI", "Batching", "FeedForward", "Checkpoint", "TensorCoding", "Metrics", "HTTP1"],
-      swiftSettings: language),
+      resources: [.copy("Fixtures")], swiftSettings: language),
     .testTarget(
       name: "EndToEndTests", dependencies: ["sluice"], resources: [.copy("Clients")], swiftSettings: language),
   ],

@@ -9,6 +9,10 @@ Each NAME.safetensors holds the tensors of one feed-forward layer under their pu
 float64 arithmetic on the float32 weights, rounded once. The metadata holds `config`, the config.json to put beside it,
 `f32_max_abs_err`, how far PyTorch's own float32 result lies from `output`, and `prefix`. Mixtures have `router_indices`
 and `router_weights` as well. `mxfp4` and `f8` hold what a packed layer's weights decode to.
+
+`mixture_gradients` writes Tests/InferenceAPITests/Fixtures/NAME.safetensors: what autograd finds for the mixtures of
+Tests/FeedForwardTests/Fixtures, in float64, of the sum of `output` times `grad_output`: `grad_input` and, under the names of
+POST /v1/ffn/gradient, the gradients of the router, the shared expert and the expert that most rows go to.
 """
 
 import copy
@@ -22,7 +26,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "Tests/CheckpointTests/Fixtures"
+TESTS = pathlib.Path(__file__).resolve().parent.parent / "Tests"
+FOLDER = TESTS / "CheckpointTests/Fixtures"
 ROWS = 5
 MAKERS = {}
 
@@ -36,10 +41,15 @@ def generator(seed):
     return torch.Generator().manual_seed(seed)
 
 
+def eager(config):
+    """The other implementations of experts know no float64."""
+    config._experts_implementation = "eager"
+    return config
+
+
 def filled(module, seed):
     """Every parameter and floating buffer at random, of the order of 1/sqrt(fan-in)."""
-    # Its other implementations of experts know no float64.
-    module.config._experts_implementation = "eager"
+    eager(module.config)
     numbers = generator(seed)
     with torch.no_grad():
         for name, tensor in sorted([*module.named_parameters(), *module.named_buffers()]):
@@ -317,6 +327,80 @@ def every_f8():
     """All 256 patterns of F8_E4M3 and what PyTorch reads them as; the two NaN as 0 in the second tensor."""
     patterns = torch.arange(256, dtype=torch.uint8).view(torch.float8_e4m3fn)
     write("every_f8", {"patterns": patterns, "values": torch.nan_to_num(patterns.to(torch.float32))}, {}, "", 0.0)
+
+
+def block(name, tensors, width):
+    """The module of a mixture's golden, with its weights, and its router."""
+    from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3MoE
+    from transformers.models.gpt_oss.modeling_gpt_oss import GptOssMLP
+    from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+    from transformers.models.qwen2_moe.modeling_qwen2_moe import Qwen2MoeSparseMoeBlock
+    if name == "mixtral_moe":
+        module = MixtralSparseMoeBlock(eager(transformers.MixtralConfig(
+            hidden_size=width, intermediate_size=160, num_local_experts=8, num_experts_per_tok=2)))
+    elif name.startswith("qwen2_moe"):
+        module = Qwen2MoeSparseMoeBlock(eager(transformers.Qwen2MoeConfig(
+            hidden_size=width, moe_intermediate_size=48, shared_expert_intermediate_size=160, num_experts=8,
+            num_experts_per_tok=3, norm_topk_prob=name.endswith("_norm"))))
+    elif name == "deepseek_v3_moe":
+        module = DeepseekV3MoE(eager(transformers.DeepseekV3Config(
+            hidden_size=width, moe_intermediate_size=48, n_routed_experts=8, num_experts_per_tok=3, n_group=4,
+            topk_group=2, n_shared_experts=1, routed_scaling_factor=2.5, norm_topk_prob=True)))
+    else:
+        module = GptOssMLP(eager(transformers.GptOssConfig(
+            hidden_size=width, intermediate_size=96, num_local_experts=8, num_experts_per_tok=4)))
+    if "experts.gate_up_proj" not in tensors:
+        gate, up, down = ("w1", "w3", "w2") if name == "mixtral_moe" else ("gate_proj", "up_proj", "down_proj")
+        experts = [{part: tensors.pop(f"experts.{i}.{part}.weight") for part in (gate, up, down)} for i in range(8)]
+        tensors["experts.gate_up_proj"] = torch.stack([torch.cat([one[gate], one[up]]) for one in experts])
+        tensors["experts.down_proj"] = torch.stack([one[down] for one in experts])
+    module.load_state_dict(tensors)
+    return module.double().eval()
+
+
+def expert_gradients(module, expert):
+    """The gradients of one expert's tensors by the names of the API, whatever their layout."""
+    both, down = module.experts.gate_up_proj.grad[expert], module.experts.down_proj.grad[expert]
+    if not hasattr(module.experts, "gate_up_proj_bias"):
+        gate, up = both.chunk(2)
+        return dict(gate_proj=gate, up_proj=up, down_proj=down)
+    bias = module.experts.gate_up_proj_bias.grad[expert]
+    return dict(gate_proj=both[:, ::2].T, up_proj=both[:, 1::2].T, down_proj=down.T, gate_proj_bias=bias[::2],
+                up_proj_bias=bias[1::2], down_proj_bias=module.experts.down_proj_bias.grad[expert])
+
+
+@maker
+def mixture_gradients():
+    names = ["mixtral_moe", "qwen2_moe", "qwen2_moe_norm", "deepseek_v3_moe", "gpt_oss_moe", "gpt_oss_moe_clamped"]
+    for seed, name in enumerate(names, 101):
+        tensors = load_file(TESTS / f"FeedForwardTests/Fixtures/{name}.safetensors")
+        rows, chosen, right = tensors["input"], tensors["router_indices"], tensors["output"]
+        weights = {key.split(".", 4)[4]: tensor for key, tensor in tensors.items() if key.startswith("model.")}
+        module = block(name, weights, rows.shape[1])
+        rows = rows.double().requires_grad_()
+        upstream = torch.randn(right.shape, generator=generator(seed))
+        output = tensor_of(module(rows[None]))[0]
+        assert (output - right).abs().max() < 1e-6 * right.abs().max(), name
+        (output * upstream.double()).sum().backward()
+        expert = int(chosen.flatten().bincount().argmax())
+        router = module.router if hasattr(module, "router") else module.gate
+        found = {"router": router.weight.grad}
+        if getattr(router, "bias", None) is not None:
+            found["router_bias"] = router.bias.grad
+        shared = getattr(module, "shared_expert", None) or getattr(module, "shared_experts", None)
+        if shared is not None:
+            found |= {f"shared.{part}": getattr(shared, part).weight.grad for part in ("gate_proj", "up_proj", "down_proj")}
+        if hasattr(module, "shared_expert_gate"):
+            found["shared_gate"] = module.shared_expert_gate.weight.grad
+        found |= {f"experts.{expert}.{part}": grad for part, grad in expert_gradients(module, expert).items()}
+        folder = TESTS / "InferenceAPITests/Fixtures"
+        folder.mkdir(exist_ok=True)
+        save_file(
+            {key: tensor.to(torch.float32).contiguous().clone()
+             for key, tensor in {"grad_output": upstream, "grad_input": rows.grad, **found}.items()},
+            folder / f"{name}.safetensors",
+            metadata={"torch": torch.__version__, "transformers": transformers.__version__})
+        print(name, {key: f"{float(tensor.abs().max()):.2g}" for key, tensor in found.items()})
 
 
 if __name__ == "__main__":

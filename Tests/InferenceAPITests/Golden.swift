@@ -41,12 +41,13 @@ struct Golden {
     }
   }
 
-  private let tensors: [String: Values]
+  let tensors: [String: Values]
   private let metadata: [String: String]
 
-  init(_ name: String) throws {
+  /// - Parameter tests: the folder of tests that has the file among its fixtures.
+  init(_ name: String, of tests: String = "FeedForwardTests") throws {
     let url = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "FeedForwardTests/Fixtures/\(name).safetensors")
+      .appending(path: "\(tests)/Fixtures/\(name).safetensors")
     let data = try Data(contentsOf: url)
     let length = Int(data.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     let header = try #require(

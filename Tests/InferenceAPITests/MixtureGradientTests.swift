@@ -12,6 +12,27 @@ import Testing
     return sum
   }
 
+  /// What PyTorch's autograd finds for the published models' own code (scripts/make-goldens.py).
+  @Test(arguments: MixtureTests.cases.filter { $0.file != "mixtral_moe_fused" })
+  func publishedGradients(_ test: MixtureTests.Case) async throws {
+    let (golden, gradients) = (try Golden(test.file), try Golden(test.file, of: "InferenceAPITests"))
+    let harness = try MixtureTests.with(test) { try Harness($0) }
+    let answer = await GradientTests.gradient(
+      harness,
+      """
+      {"input":\(try golden("input").base64),"grad_output":\(try gradients("grad_output").base64),
+      "encoding":"nested","weights_gradient":true}
+      """)
+    #expect(answer.status == 200, "\(answer.text)")
+    #expect(GradientTests.isGolden(answer.output, try golden("output").floats))
+    #expect(GradientTests.isGolden(GradientTests.gradInput(answer), try gradients("grad_input").floats))
+    let weights = GradientTests.weights(answer)
+    for (name, expected) in gradients.tensors where name != "grad_output" && name != "grad_input" {
+      #expect(Answer.shape(weights[name]) == expected.shape, "\(name)")
+      #expect(GradientTests.isGolden(Answer.floats(weights[name]), expected.floats), "\(name)")
+    }
+  }
+
   /// The gradient by the input is the slope of the served forward pass, wherever the choice does not change.
   @Test(arguments: MixtureTests.cases)
   func gradientIsTheSlopeOfTheForwardPass(_ test: MixtureTests.Case) async throws {

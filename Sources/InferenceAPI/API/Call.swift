@@ -117,6 +117,11 @@ final class Call: Sendable {
   /// Whether nobody waits for the answer any more.
   var isOver: Bool { state.withLock { $0.isOver } }
 
+  /// When the request stops being worth an answer.
+  ///
+  /// - Parameter timeout: from its first byte on; nil for no deadline.
+  func deadline(after timeout: Nanoseconds?) -> Nanoseconds? { timeout.map { receivedAt + $0 } }
+
   /// The body, given away: its memory goes with whoever decodes it.
   func takeBody() -> [UInt8] {
     state.withLock { state in

@@ -31,7 +31,7 @@ extension InferenceAPI {
       let forward = ForwardRequest(
         subject: subject.layer, input: request.input.tensor, experts: request.experts,
         missing: request.missing ?? .refuse, activations: request.activations,
-        deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 },
+        deadline: call.deadline(after: request.timeout),
         gradient: request.gradient)
       try compute(call, forward, decodedSince: started, at: place) { result in
         FFNReply(request: request, subject: subject, result: result)

@@ -1,3 +1,4 @@
+internal import Batching
 internal import FeedForward
 internal import TensorCoding
 
@@ -22,7 +23,7 @@ struct FFNRequest: Sendable {
   /// The form of the output; the input's where the request does not say.
   let encoding: TensorEncoding
   /// From the first byte of the request on.
-  let timeoutMilliseconds: Int?
+  let timeout: Nanoseconds?
   let id: String?
 }
 
@@ -97,9 +98,6 @@ extension FFNRequest {
     var inputElements: Int
   }
 
-  /// The longest deadline that a request may set itself: a day.
-  static let timeoutLimitMilliseconds = 86_400_000
-
   /// Reads the body's bytes into tensors; see ``FFNMembers``.
   ///
   /// - Throws: `.json` for what is not JSON (400) or not such an object (422), then what `FFNMembers.resolved` throws.
@@ -107,11 +105,7 @@ extension FFNRequest {
     decoding body: [UInt8], limits: Limits, asksForGradient: Bool = false, crew: Crew? = nil
   ) throws(APIError) {
     var members = FFNMembers(limits: limits, asksForGradient: asksForGradient)
-    do {
-      try JSONReader.read(body, crew: crew) { reader throws(JSONError) in try members.read(from: &reader) }
-    } catch {
-      throw .json(error)
-    }
+    try JSONReader.readBody(body[...], crew: crew) { reader throws(JSONError) in try members.read(from: &reader) }
     self = try members.resolved()
   }
 }
@@ -127,11 +121,9 @@ struct FFNMembers {
   private var gradOutput: WireTensor?
   private var wantsWeightsGradient = false
   private var activations: ActivationSet = []
-  private var encoding: TensorEncoding?
-  private var timeoutMilliseconds: Int?
-  private var id: String?
+  private var general = GeneralMembers()
   private var variant: Gate?
-  private var parameters: [(GateParameter, Float)] = []
+  private var parameters = GateParameterMembers()
   private var weights: [LayerTensor: Tensor]?
 
   /// - Parameter asksForGradient: whether `grad_output` and `weights_gradient` are members.
@@ -155,14 +147,11 @@ struct FFNMembers {
         gradOutput = try reader.readTensor(limit: TensorLimits(maxElements: limits.inputElements))
       case "weights_gradient" where asksForGradient: wantsWeightsGradient = try reader.readBool()
       case "activations": activations = try Self.readActivations(&reader)
-      case "encoding": encoding = try reader.readWord(TensorEncoding.init(rawValue:))
-      case "timeout_ms": timeoutMilliseconds = try reader.readInt(in: 1...FFNRequest.timeoutLimitMilliseconds)
-      case "id": id = try reader.readString()
       case "variant": variant = try reader.readWord(Gate.init(wireName:))
       case "weights": weights = try readWeights(&reader)
       default:
-        guard let parameter = GateParameter(rawValue: key) else { throw .here(.unknownMember) }
-        parameters.append((parameter, try reader.readFloat()))
+        if try general.read(key, from: &reader) { return }
+        guard try parameters.read(key, from: &reader) else { throw .here(.unknownMember) }
       }
     }
   }
@@ -198,33 +187,20 @@ struct FFNMembers {
     return FFNRequest(
       subject: try subject(), input: input, experts: experts?.given, missing: experts?.missing,
       gradient: gradOutput.map { GradientQuestion(gradOutput: $0.tensor, wantsWeights: wantsWeightsGradient) },
-      activations: activations, encoding: encoding ?? input.encoding,
-      timeoutMilliseconds: timeoutMilliseconds, id: id)
+      activations: activations, encoding: general.encoding ?? input.encoding, timeout: general.timeout,
+      id: general.id)
   }
 
   private func subject() throws(APIError) -> FFNRequest.Subject {
     guard let weights else {
       if variant != nil { throw .memberNeedsWeights("variant") }
-      if let (parameter, _) = parameters.first { throw .memberNeedsWeights(parameter.rawValue) }
+      if let parameter = parameters.first { throw .memberNeedsWeights(parameter.rawValue) }
       return .served(model: model, layer: layer)
     }
     if model != nil { throw .memberExcludesWeights("model") }
     if layer != nil { throw .memberExcludesWeights("layer") }
     if experts != nil { throw .memberExcludesWeights("experts") }
-    guard var gate = variant else { throw .missingMember("variant") }
-    for (parameter, value) in parameters {
-      guard let changed = gate.setting(parameter, to: value) else { throw .gateParameter(parameter, of: gate) }
-      gate = changed
-    }
-    return .given(try GivenLayer(gate: gate, tensors: weights))
-  }
-}
-
-extension JSONReader {
-  /// A string that is one word of a closed vocabulary.
-  mutating func readWord<Word>(_ word: (String) -> Word?) throws(JSONError) -> Word {
-    let text = try readString()
-    guard let value = word(text) else { throw .here(.unknownWord(text)) }
-    return value
+    guard let variant else { throw .missingMember("variant") }
+    return .given(try GivenLayer(gate: try parameters.applied(to: variant), tensors: weights))
   }
 }

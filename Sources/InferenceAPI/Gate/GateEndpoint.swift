@@ -49,9 +49,7 @@ extension InferenceAPI {
   private func applyGate(_ call: Call, _ request: GateRequest, _ timing: RequestTiming) {
     if call.isOver { return }
     let started = MonotonicClock.now()
-    if let milliseconds = request.timeoutMilliseconds,
-      started >= call.receivedAt + Nanoseconds(milliseconds) * 1_000_000
-    {
+    if let deadline = call.deadline(after: request.timeout), started >= deadline {
       return call.fail(.deadlineExceeded, timing: timing)
     }
     let result = request.result(kernels: configuration.kernels)

@@ -1,3 +1,4 @@
+internal import Batching
 internal import FeedForward
 internal import TensorCoding
 
@@ -11,7 +12,7 @@ struct GateRequest: Sendable {
   /// Of the result's elements in base64: that of `a` or `input`.
   let datatype: Datatype
   /// From the first byte of the request on.
-  let timeoutMilliseconds: Int?
+  let timeout: Nanoseconds?
   let id: String?
 
   /// Tensors of the result, each of the operands' shape.
@@ -21,24 +22,20 @@ struct GateRequest: Sendable {
   /// - Throws: `.json` for what is not JSON (400) or not such an object (422), then what `GateMembers.resolved` throws.
   init(decoding body: [UInt8], inputElements: Int, crew: Crew?) throws(APIError) {
     var members = GateMembers(limits: TensorLimits(maxElements: inputElements))
-    do {
-      try JSONReader.read(body, crew: crew) { reader throws(JSONError) in try members.read(from: &reader) }
-    } catch {
-      throw .json(error)
-    }
+    try JSONReader.readBody(body[...], crew: crew) { reader throws(JSONError) in try members.read(from: &reader) }
     self = try members.resolved()
   }
 
   init(
     gate: Gate, operands: GateOperands, wantsDerivative: Bool, encoding: TensorEncoding, datatype: Datatype,
-    timeoutMilliseconds: Int?, id: String?
+    timeout: Nanoseconds?, id: String?
   ) {
     self.gate = gate
     self.operands = operands
     self.wantsDerivative = wantsDerivative
     self.encoding = encoding
     self.datatype = datatype
-    self.timeoutMilliseconds = timeoutMilliseconds
+    self.timeout = timeout
     self.id = id
   }
 
@@ -73,15 +70,13 @@ enum GateOperands: Sendable {
 struct GateMembers {
   private let limits: TensorLimits
   private var variant: Gate?
-  private var parameters: [(GateParameter, Float)] = []
+  private var parameters = GateParameterMembers()
   private var a: WireTensor?
   private var b: WireTensor?
   private var input: WireTensor?
   private var dim: Int?
   private var wantsDerivative = false
-  private var encoding: TensorEncoding?
-  private var timeoutMilliseconds: Int?
-  private var id: String?
+  private var general = GeneralMembers()
 
   init(limits: TensorLimits) {
     self.limits = limits
@@ -99,12 +94,9 @@ struct GateMembers {
       case "input": input = try reader.readTensor(limit: limits)
       case "dim": dim = try reader.readInt(in: -Shape.maxRank...Shape.maxRank - 1)
       case "derivative": wantsDerivative = try reader.readBool()
-      case "encoding": encoding = try reader.readWord(TensorEncoding.init(rawValue:))
-      case "timeout_ms": timeoutMilliseconds = try reader.readInt(in: 1...FFNRequest.timeoutLimitMilliseconds)
-      case "id": id = try reader.readString()
       default:
-        guard let parameter = GateParameter(rawValue: key) else { throw .here(.unknownMember) }
-        parameters.append((parameter, try reader.readFloat()))
+        if try general.read(key, from: &reader) { return }
+        guard try parameters.read(key, from: &reader) else { throw .here(.unknownMember) }
       }
     }
   }
@@ -113,15 +105,12 @@ struct GateMembers {
   ///
   /// - Throws: `.missingMember`, `.memberExcludes`, `.gateParameter`, `.operandShapes`, `.splitDimension`, `.oddSplit`.
   func resolved() throws(APIError) -> GateRequest {
-    guard var gate = variant else { throw .missingMember("variant") }
-    for (parameter, value) in parameters {
-      guard let changed = gate.setting(parameter, to: value) else { throw .gateParameter(parameter, of: gate) }
-      gate = changed
-    }
+    guard let variant else { throw .missingMember("variant") }
+    let gate = try parameters.applied(to: variant)
     let (operands, wire) = try operands()
     return GateRequest(
-      gate: gate, operands: operands, wantsDerivative: wantsDerivative, encoding: encoding ?? wire.encoding,
-      datatype: wire.datatype, timeoutMilliseconds: timeoutMilliseconds, id: id)
+      gate: gate, operands: operands, wantsDerivative: wantsDerivative, encoding: general.encoding ?? wire.encoding,
+      datatype: wire.datatype, timeout: general.timeout, id: general.id)
   }
 
   /// The operands, and the tensor whose form the reply takes.

@@ -23,7 +23,7 @@ extension InferenceAPI {
       try subject.check(request.input.tensor.shape, configuration)
       let forward = ForwardRequest(
         subject: subject.convolution, input: request.input.tensor, experts: nil, activations: [],
-        deadline: request.timeoutMilliseconds.map { call.receivedAt + Nanoseconds($0) * 1_000_000 })
+        deadline: call.deadline(after: request.timeout))
       try compute(call, forward, decodedSince: started, at: place) { result in
         GatedConvolutionReply(request: request, subject: subject, result: result)
       }

@@ -1,3 +1,4 @@
+internal import Batching
 internal import FeedForward
 internal import TensorCoding
 
@@ -14,7 +15,7 @@ struct GatedConvolutionRequest: Sendable {
   /// The form of the output; the input's where the request does not say.
   let encoding: TensorEncoding
   /// From the first byte of the request on.
-  let timeoutMilliseconds: Int?
+  let timeout: Nanoseconds?
   let id: String?
 
   /// Reads the body's bytes into tensors.
@@ -23,21 +24,15 @@ struct GatedConvolutionRequest: Sendable {
   ///   `GatedConvolutionMembers.resolved` throws.
   init(decoding body: [UInt8], limits: FFNRequest.Limits, crew: Crew?) throws(APIError) {
     var members = GatedConvolutionMembers(limits: limits)
-    do {
-      try JSONReader.read(body, crew: crew) { reader throws(JSONError) in try members.read(from: &reader) }
-    } catch {
-      throw .json(error)
-    }
+    try JSONReader.readBody(body[...], crew: crew) { reader throws(JSONError) in try members.read(from: &reader) }
     self = try members.resolved()
   }
 
-  init(
-    subject: Subject, input: WireTensor, encoding: TensorEncoding, timeoutMilliseconds: Int?, id: String?
-  ) {
+  init(subject: Subject, input: WireTensor, encoding: TensorEncoding, timeout: Nanoseconds?, id: String?) {
     self.subject = subject
     self.input = input
     self.encoding = encoding
-    self.timeoutMilliseconds = timeoutMilliseconds
+    self.timeout = timeout
     self.id = id
   }
 }
@@ -48,9 +43,7 @@ struct GatedConvolutionMembers {
   private var model: String?
   private var layer: LayerReference?
   private var input: WireTensor?
-  private var encoding: TensorEncoding?
-  private var timeoutMilliseconds: Int?
-  private var id: String?
+  private var general = GeneralMembers()
   private var variant: Gate?
   private var weights: GivenConvolution.Tensors?
   private var residual: GivenConvolution.Residual?
@@ -68,13 +61,10 @@ struct GatedConvolutionMembers {
       case "model": model = try reader.readString()
       case "layer": layer = try LayerReference(reading: &reader)
       case "input": input = try reader.readTensor(limit: TensorLimits(maxElements: limits.inputElements))
-      case "encoding": encoding = try reader.readWord(TensorEncoding.init(rawValue:))
-      case "timeout_ms": timeoutMilliseconds = try reader.readInt(in: 1...FFNRequest.timeoutLimitMilliseconds)
-      case "id": id = try reader.readString()
       case "variant": variant = try reader.readWord(Self.gate)
       case "residual": residual = try reader.readWord(GivenConvolution.Residual.init(rawValue:))
       case "weights": weights = try GivenConvolution.Tensors(reading: &reader, elements: limits.weightsElements)
-      default: throw .here(.unknownMember)
+      default: guard try general.read(key, from: &reader) else { throw .here(.unknownMember) }
       }
     }
   }
@@ -94,8 +84,8 @@ struct GatedConvolutionMembers {
   func resolved() throws(APIError) -> GatedConvolutionRequest {
     guard let input else { throw .missingMember("input") }
     return GatedConvolutionRequest(
-      subject: try subject(), input: input, encoding: encoding ?? input.encoding,
-      timeoutMilliseconds: timeoutMilliseconds, id: id)
+      subject: try subject(), input: input, encoding: general.encoding ?? input.encoding, timeout: general.timeout,
+      id: general.id)
   }
 
   private func subject() throws(APIError) -> GatedConvolutionRequest.Subject {

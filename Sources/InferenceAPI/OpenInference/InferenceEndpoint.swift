@@ -41,7 +41,7 @@ extension InferenceAPI {
       let forward = ForwardRequest(
         subject: subject.layer, input: request.input, experts: request.experts, missing: request.missing ?? .refuse,
         activations: request.activations,
-        deadline: request.parameters.timeoutMicroseconds.map { call.receivedAt + Nanoseconds($0) * 1000 },
+        deadline: call.deadline(after: request.parameters.timeout),
         priority: request.parameters.priority)
       try compute(call, forward, decodedSince: started, at: place) { result in
         InferenceReply(request: request, served: served, result: result)

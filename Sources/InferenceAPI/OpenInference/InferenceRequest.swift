@@ -27,11 +27,8 @@ struct InferenceRequest: Sendable {
   /// - Throws: `.json`, and `.openInference` where the parts do not go together.
   init(decoding body: [UInt8], jsonBytes: Int, limits: TensorLimits, crew: Crew?) throws(APIError) {
     var members = InferenceMembers(limits: limits)
-    do {
-      try JSONReader.read(body[..<jsonBytes], crew: crew) { reader throws(JSONError) in try members.read(from: &reader)
-      }
-    } catch {
-      throw .json(error)
+    try JSONReader.readBody(body[..<jsonBytes], crew: crew) { reader throws(JSONError) in
+      try members.read(from: &reader)
     }
     if let unsupported = members.outputs.lazy.compactMap(\.unsupported).first {
       throw .openInference(.unsupported(unsupported))

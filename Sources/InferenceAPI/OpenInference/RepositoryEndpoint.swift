@@ -67,11 +67,7 @@ private struct RepositoryQuestion {
 
   init(decoding body: [UInt8]) throws(APIError) {
     if body.isEmpty { return }
-    do {
-      try JSONReader.read(body) { reader throws(JSONError) in try read(from: &reader) }
-    } catch {
-      throw .json(error)
-    }
+    try JSONReader.readBody(body[...]) { reader throws(JSONError) in try read(from: &reader) }
   }
 
   private mutating func read(from reader: inout JSONReader) throws(JSONError) {

@@ -10,7 +10,7 @@ struct RequestParameters: Sendable {
   /// What becomes of a row that needs an expert that is not here; nil where the request does not say: it is refused.
   var missing: MissingExperts?
   /// From the first byte of the request on; nil for no deadline.
-  var timeoutMicroseconds: Int?
+  var timeout: Nanoseconds?
 
   /// The longest deadline that a request may set itself: a day.
   private static let timeoutLimitMicroseconds = 86_400_000_000
@@ -29,8 +29,8 @@ struct RequestParameters: Sendable {
       case "missing": missing = try reader.readWord(MissingExperts.init(rawValue:))
       case "priority": priority = Priority(level: try reader.readInt(in: 0...Priority.lowest.level)) ?? .default
       case "timeout":
-        let timeout = try reader.readInt(in: 0...Self.timeoutLimitMicroseconds)
-        timeoutMicroseconds = timeout == 0 ? nil : timeout
+        let microseconds = try reader.readInt(in: 0...Self.timeoutLimitMicroseconds)
+        timeout = microseconds == 0 ? nil : Nanoseconds(microseconds) * 1000
       case "sequence_id":
         if try reader.peek() == .string {
           guard try reader.readString().isEmpty else { throw .here(.outOfRange(0...0)) }
