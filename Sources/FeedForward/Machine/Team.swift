@@ -11,9 +11,9 @@ internal import Synchronization
 ///
 /// Every worker of the server passes the same team to its forward passes. A helper works only while fewer workers than
 /// `threads` do, so when the queue fills the cores with independent batches, each batch keeps to its own core. Between
-/// the phases of a pass and for some tens of microseconds after it a helper spins, since waking a thread takes as
-/// long as a small layer; then it parks, and a team at rest uses no processor time. A helper that finds itself on its
-/// caller's core moves to another one: there it would only take turns with the thread that it should help.
+/// the phases of a pass and after it a helper spins for a while (``Patience``); then it parks, and a team at rest uses no
+/// processor time. A helper that finds itself on its caller's core moves to another one: there it would only take turns
+/// with the thread that it should help.
 // Unsafe: the seats are memory of the team's own, each on cache lines of its own, made before the helpers and freed after
 // them. `published` is written by the one caller that holds `isEngaged`. `helpers` is set before they start, and emptied
 // by `dismiss` when they have ended and nobody uses the team any more.
@@ -179,8 +179,8 @@ package final class Team: @unchecked Sendable {
   /// Chunks that a phase may have at most.
   static let chunksLimit = Int(UInt16.max)
 
-  /// Pauses of a waiting thread, 15 to 45 ns each.
-  fileprivate static let spinLimit = 2000
+  /// Pauses of a waiting caller, 15 to 45 ns each.
+  private static let spinLimit = 2000
 }
 
 /// One thread of a team.
@@ -231,18 +231,19 @@ private final class Helper: @unchecked Sendable {
   private func serve(_ team: Team) {
     // On Linux 0 is the calling thread. Where it is not allowed, it helps as it is.
     if team.niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, team.niceness) }
-    var spins = 0
+    var patience = Patience()
+    var looks = 0
     var last: UInt32 = 0
     while !team.isOver {
       if team.hasWork(forHelperAt: position, after: last) {
+        patience.workCame(at: Patience.now())
         last = team.help(at: position, after: last, scratch.base)
-        spins = 0
-      } else if spins < Team.spinLimit, team.hasCore(for: position) {
-        spins += 1
-        ffn_pause()
+      } else if team.hasCore(for: position), !patience.isExhausted(at: Patience.now()) {
+        // Whoever waits for this core goes first.
+        looks &+= 1
+        if looks.isMultiple(of: 32) { sched_yield() } else { ffn_pause() }
       } else {
         team.park(self, after: last)
-        spins = 0
       }
     }
   }
