@@ -55,6 +55,7 @@ bench: ## The codec, the engine and the service, measured (docs/performance.md).
 	.build/release/sluice-benchmarks gradient
 	.build/release/sluice-benchmarks convolution
 	.build/release/sluice-benchmarks http1
+	.build/release/sluice-benchmarks requests
 	.build/release/sluice-benchmarks outcomes
 	scripts/bench-http
 	scripts/bench-requests

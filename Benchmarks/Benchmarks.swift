@@ -8,6 +8,6 @@ struct Benchmarks: ParsableCommand {
     abstract: "Measures Sluice's rooms one by one.",
     subcommands: [
       CodecBenchmark.self, GateBenchmark.self, MixtureBenchmark.self, GradientBenchmark.self, ConvolutionBenchmark.self,
-      ProtocolBenchmark.self, OutcomeBenchmark.self, EchoServer.self,
+      ProtocolBenchmark.self, RequestBenchmark.self, OutcomeBenchmark.self, EchoServer.self,
     ])
 }

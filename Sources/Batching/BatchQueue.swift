@@ -21,11 +21,11 @@
 ///   deadlines where the entry has one. A lane that is held back by `batchDelay` is put in its place in time linear in
 ///   the number of such lanes; what may pass is looked for among the due lanes. Nothing is linear in the number of
 ///   entries.
-package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
+package struct BatchQueue: ~Copyable {
   package enum Next: Sendable {
     /// To be told that their time is over, earliest deadline first.
-    case expired([BatchEntry<Payload>])
-    case batch(Batch<Key, Payload>)
+    case expired([BatchEntry])
+    case batch(Batch)
     /// Nothing is due before this time.
     case wait(until: UInt64)
     /// Nothing is to be done until something comes or a batch is completed.
@@ -33,7 +33,7 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   }
 
   private struct Waiting {
-    let payload: Payload
+    let payload: any BatchPayload
     let rows: Int
     let enqueuedAt: UInt64
     let deadline: UInt64?
@@ -44,7 +44,7 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   }
 
   private struct LaneName: Hashable {
-    let key: Key
+    let key: BatchKey
     let priority: Priority
   }
 
@@ -79,7 +79,7 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   /// Lanes that wait for company, by the time at which they become due.
   private var held = Slab<Lane>.Chain()
   /// Batches of each key that have been taken and not completed; not counted where `partialPasses` has no bound.
-  private var passes: [Key: Int] = [:]
+  private var passes: [BatchKey: Int] = [:]
   private var deadlines = DeadlineHeap()
   private var nextSequence: UInt64 = 0
   private var drainRate: DrainRate
@@ -121,7 +121,8 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   ///   - rows: at least 1.
   ///   - deadline: from this time on the entry is not computed; one that has passed already expires at once.
   package mutating func enqueue(
-    _ payload: Payload, key: Key, rows: Int, priority: Priority = .default, deadline: UInt64? = nil, now: UInt64
+    _ payload: any BatchPayload, key: BatchKey, rows: Int, priority: Priority = .default, deadline: UInt64? = nil,
+    now: UInt64
   ) throws(AdmissionError) -> Ticket {
     precondition(rows > 0, "an entry has rows")
     try admit(rows: rows)
@@ -148,7 +149,7 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   /// Takes an entry out of the line.
   ///
   /// - Returns: its payload, or nil where it has left already.
-  package mutating func cancel(_ ticket: Ticket) -> Payload? {
+  package mutating func cancel(_ ticket: Ticket) -> (any BatchPayload)? {
     guard let entry = waiting.element(at: ticket.slot), entry.sequence == ticket.sequence else { return nil }
     return remove(ticket.slot).payload
   }
@@ -166,7 +167,7 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   /// What may be computed in the middle of a batch of `key`: the first due batch of another key, cut to `rows` rows; nil
   /// where every other lane's head has more. Its lane goes to the end of the round as after any batch; turns between
   /// the priorities are not counted, the highest goes first.
-  package mutating func takePassing(_ key: Key, rows: Int, now: UInt64) -> Batch<Key, Payload>? {
+  package mutating func takePassing(_ key: BatchKey, rows: Int, now: UInt64) -> Batch? {
     advance(now: now)
     for priority in Priority.all {
       var lane = due[priority.place].head
@@ -181,8 +182,8 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   }
 
   /// Takes out what has passed its deadline, earliest first.
-  package mutating func expire(now: UInt64) -> [BatchEntry<Payload>] {
-    var expired: [BatchEntry<Payload>] = []
+  package mutating func expire(now: UInt64) -> [BatchEntry] {
+    var expired: [BatchEntry] = []
     while let first = deadlines.first, first.deadline <= now {
       expired.append(remove(first.slot))
     }
@@ -199,7 +200,7 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
   }
 
   /// Ends a batch of `key` that was taken: what its key has waiting meanwhile may be due.
-  package mutating func complete(_ key: Key) {
+  package mutating func complete(_ key: BatchKey) {
     guard let count = passes[key] else { return }
     passes[key] = count > 1 ? count - 1 : nil
     for priority in Priority.all where laneCounts[priority.place] > 0 {
@@ -220,10 +221,10 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
     turns.next { !due[$0.place].isEmpty }.map { due[$0.place].head }
   }
 
-  private mutating func takeBatch(from lane: Int, upTo limit: Int, now: UInt64) -> Batch<Key, Payload> {
+  private mutating func takeBatch(from lane: Int, upTo limit: Int, now: UInt64) -> Batch {
     let name = lanes[lane].name
     if limits.partialPasses < .max { passes[name.key, default: 0] += 1 }
-    var entries: [BatchEntry<Payload>] = []
+    var entries: [BatchEntry] = []
     entries.reserveCapacity(min(lanes[lane].count, limit))
     var rows = 0
     take(from: lane, into: &entries, rows: &rows, upTo: limit, now: now)
@@ -237,25 +238,26 @@ package struct BatchQueue<Key: Hashable & Sendable, Payload: Sendable>: ~Copyabl
 
   /// Takes what fits off the head of a lane, and puts what is left of it where it belongs.
   private mutating func take(
-    from lane: Int, into entries: inout [BatchEntry<Payload>], rows: inout Int, upTo limit: Int, now: UInt64
+    from lane: Int, into entries: inout [BatchEntry], rows: inout Int, upTo limit: Int, now: UInt64
   ) {
-    let name = lanes[lane].name
     let taken = entries.count
-    // The lane is still there while it has entries; it is closed when its last one leaves.
-    while laneOfName[name] == lane {
+    // The lane is closed as its last entry leaves.
+    var remaining = lanes[lane].count
+    while remaining > 0 {
       let head = lanes[lane].entries.head
       guard rows == 0 || waiting[head].rows <= limit - rows else { break }
       rows += waiting[head].rows
       entries.append(remove(head))
+      remaining -= 1
     }
-    guard entries.count > taken, laneOfName[name] == lane else { return }
+    guard entries.count > taken, remaining > 0 else { return }
     unplace(lane)
     lanes[lane].dueAt = waiting[lanes[lane].entries.head].enqueuedAt.clampedAdded(batchDelay)
     place(lane, now: now)
   }
 
   /// Takes an entry out of everything that knows it, and closes its lane if it was the last one there.
-  private mutating func remove(_ slot: Int) -> BatchEntry<Payload> {
+  private mutating func remove(_ slot: Int) -> BatchEntry {
     let lane = waiting[slot].lane
     waiting.unlink(slot, from: &lanes[lane].entries)
     if waiting[slot].deadline != nil {

@@ -2,33 +2,33 @@ import Dispatch
 import Synchronization
 
 /// What has just been done, for the drain rate and for what waits behind it.
-struct FinishedWork<Key: Hashable & Sendable> {
+struct FinishedWork {
   /// The batch's; nil of a job.
-  var key: Key?
+  var key: BatchKey?
   var rows: Int
   var nanoseconds: UInt64
 }
 
 /// What stands under a pool's lock. Its methods decide; the pool acts on what they return, outside of the lock.
-struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
+struct PoolState: ~Copyable {
   enum Turn {
-    case expired([BatchEntry<Payload>])
-    case batch(Batch<Key, Payload>)
-    case job(WorkerPool<Key, Payload>.Job)
+    case expired([BatchEntry])
+    case batch(Batch)
+    case job(WorkerPool.Job)
     /// Nothing is due; with what is to be called if that was the last thing a draining pool had to do.
     case rest([@Sendable () -> Void])
   }
 
   /// What a host does at the end of its turn.
   struct KeptTurn {
-    var expired: [BatchEntry<Payload>] = []
-    var batch: Batch<Key, Payload>?
+    var expired: [BatchEntry] = []
+    var batch: Batch?
     var woken: Int?
     var done: [@Sendable () -> Void] = []
   }
 
   let workers: Int
-  var queue: BatchQueue<Key, Payload>
+  var queue: BatchQueue
   var jobs = JobLine()
   /// Rings at the queue's next event; only ever touched under the lock, so that times are set in the order of decisions.
   let alarm: any DispatchSourceTimer
@@ -43,6 +43,11 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   /// Rows up to which a host computes what it has brought at the end of its turn; 0 where it has brought nothing.
   private var keptRows = 0
   private var isHostComputing = false
+  /// Entries in a row that found an empty line and everybody at rest, counted up to ``solitude``.
+  private var solitary = 0
+
+  /// So many of them, and the next one is taken for as lonely.
+  static let solitude = 16
   private var alarmTime: UInt64?
   private var jobIsNext = false
 
@@ -68,6 +73,12 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
     if let rows { try queue.admit(rows: rows) }
   }
 
+  /// Counts what has just come among those that came alone, or ends their row.
+  mutating func noteArrival() {
+    let isAlone = queue.queuedEntries + jobs.count == 1 && idle.count == workers && !isHostComputing
+    solitary = isAlone ? min(solitary + 1, Self.solitude) : 0
+  }
+
   /// The worker to be woken for what has just come, if there is more to do than workers on their way, and one rests.
   ///
   /// Otherwise nobody may look at the queue for a while, so the alarm is set for what has its own time.
@@ -77,9 +88,10 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
     switch caller {
     case .anybody: break
     case .worker: onTheirWay += 1
-    case .host(let rows):
-      if mayStay(rows: rows) {
-        keptRows = rows
+    case .host(let rows, let alone):
+      let limit = solitary == Self.solitude ? max(rows, alone) : rows
+      if mayStay(rows: limit) {
+        keptRows = limit
         return nil
       }
     }
@@ -94,7 +106,7 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   /// What `worker` does next, and which other worker is to be woken for what it leaves.
   ///
   /// - Parameter arrives: whether this is the worker's first look since it was woken.
-  mutating func turn(of worker: Int, arrives: Bool, finished: FinishedWork<Key>?, now: UInt64) -> (Turn, woken: Int?) {
+  mutating func turn(of worker: Int, arrives: Bool, finished: FinishedWork?, now: UInt64) -> (Turn, woken: Int?) {
     if arrives { arrivals -= 1 }
     if let finished { observe(finished) }
     let turn = takeTurn(now: now)
@@ -108,8 +120,8 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
 
   /// What may go before the rest of a batch of `key`, after those whose time is over.
   mutating func passing(
-    _ key: Key, now: UInt64
-  ) -> (expired: [BatchEntry<Payload>], batch: Batch<Key, Payload>?) {
+    _ key: BatchKey, now: UInt64
+  ) -> (expired: [BatchEntry], batch: Batch?) {
     let expired = queue.expire(now: now)
     let batch = queue.takePassing(key, rows: queue.limits.maxPassingRows, now: now)
     occupancy.set(queuedRows: queue.queuedRows, isDraining: isDraining)
@@ -117,7 +129,7 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   }
 
   /// What passed is completed; the worker to be woken for what waited behind it.
-  mutating func passed(_ key: Key) -> Int? {
+  mutating func passed(_ key: BatchKey) -> Int? {
     queue.complete(key)
     return claimWorker()
   }
@@ -140,13 +152,13 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
   }
 
   /// The worker to be woken for what came meanwhile.
-  mutating func hostFinished(_ finished: FinishedWork<Key>) -> (woken: Int?, done: [@Sendable () -> Void]) {
+  mutating func hostFinished(_ finished: FinishedWork) -> (woken: Int?, done: [@Sendable () -> Void]) {
     isHostComputing = false
     observe(finished)
     return (claimWorker(), drained())
   }
 
-  mutating func alarmRang(now: UInt64) -> (expired: [BatchEntry<Payload>], woken: Int?, done: [@Sendable () -> Void]) {
+  mutating func alarmRang(now: UInt64) -> (expired: [BatchEntry], woken: Int?, done: [@Sendable () -> Void]) {
     alarmTime = nil
     let expired = queue.expire(now: now)
     queue.advance(now: now)
@@ -166,7 +178,7 @@ struct PoolState<Key: Hashable & Sendable, Payload: Sendable>: ~Copyable {
     queue.queuedRows <= rows && queue.dueBatches == 1 && jobs.count == 0 && idle.count == workers && !isHostComputing
   }
 
-  private mutating func observe(_ finished: FinishedWork<Key>) {
+  private mutating func observe(_ finished: FinishedWork) {
     queue.observe(rows: finished.rows, nanoseconds: finished.nanoseconds)
     if let key = finished.key { queue.complete(key) }
   }

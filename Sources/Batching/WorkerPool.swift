@@ -18,8 +18,9 @@ package enum Caller: Sendable {
   /// A job or an execution of this pool's: when it returns, its worker looks at the line.
   case worker
   /// A thread that calls ``WorkerPool/settle()`` before it waits for anything. Where all that waits is one batch of up to
-  /// so many rows and every worker rests, the thread computes it itself then, which spares two hand-overs.
-  case host(rows: Int)
+  /// so many rows and every worker rests, the thread computes it itself then, which spares two hand-overs. Of an entry
+  /// that came alone, as those before it did, it may have `alone` rows.
+  case host(rows: Int, alone: Int = 0)
 }
 
 /// How workers stand beside other threads of the process: who reads requests and writes answers goes before who computes,
@@ -48,10 +49,12 @@ package enum WorkerPriority {
 /// the worker stands, at a second seat; nothing passes it in turn.
 ///
 /// **Hosts.** What a ``Caller/host(rows:)`` has brought stays with it until the end of its turn, unless more comes than it
-/// may compute: then a worker is woken at once. One host computes at a time, at a seat of its own.
+/// may compute: then a worker is woken at once. One host computes at a time, at a seat of its own. It may compute more
+/// where each of the last ``PoolState/solitude`` entries has found an empty line and everybody at rest: then nobody is
+/// there who would wait for it.
 ///
 /// **Expiry.** Entries past their deadline are given to `expire` at once, by a timer if all workers compute.
-package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sendable {
+package final class WorkerPool: Sendable {
   package typealias Job = @Sendable () -> Void
 
   /// Computes a batch.
@@ -62,7 +65,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   ///     that it took.
   package typealias Execution =
     @Sendable (
-      _ batch: Batch<Key, Payload>, _ seat: Int, _ pause: () -> UInt64
+      _ batch: Batch, _ seat: Int, _ pause: () -> UInt64
     ) -> Void
 
   /// One for each worker, one for what passes there, and one for the host that computes.
@@ -73,9 +76,9 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   private let alarmQueue: DispatchQueue
   private let limits: BatchLimits
   private let occupancy = Occupancy()
-  private let state: Mutex<PoolState<Key, Payload>>
+  private let state: Mutex<PoolState>
   private let execute: Execution
-  private let expire: @Sendable (BatchEntry<Payload>) -> Void
+  private let expire: @Sendable (BatchEntry) -> Void
 
   /// - Parameters:
   ///   - workers: at least 1.
@@ -83,7 +86,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   package init(
     workers: Int, limits: BatchLimits,
     execute: @escaping Execution,
-    expire: @escaping @Sendable (BatchEntry<Payload>) -> Void
+    expire: @escaping @Sendable (BatchEntry) -> Void
   ) {
     precondition(workers > 0, "a pool has workers")
     queues = (0..<workers).map { DispatchQueue(label: "sluice.worker.\($0)", qos: WorkerPriority.qualityOfService) }
@@ -111,7 +114,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   ///   - rows: at least 1.
   ///   - deadline: of `MonotonicClock`.
   package func submit(
-    _ payload: Payload, key: Key, rows: Int, priority: Priority = .default, deadline: UInt64? = nil,
+    _ payload: any BatchPayload, key: BatchKey, rows: Int, priority: Priority = .default, deadline: UInt64? = nil,
     from caller: Caller = .anybody
   ) throws(AdmissionError) -> Ticket {
     let now = MonotonicClock.now()
@@ -119,6 +122,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
       try state.admit(rows: nil)
       let ticket = try state.queue.enqueue(
         payload, key: key, rows: rows, priority: priority, deadline: deadline, now: now)
+      state.noteArrival()
       return (ticket, state.claimWorker(for: caller))
     }
     if let woken { wake(woken) }
@@ -141,6 +145,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   package func run(from caller: Caller = .anybody, _ job: @escaping Job) {
     let woken = state.withLock { state in
       state.jobs.append(job)
+      state.noteArrival()
       return state.claimWorker(for: caller)
     }
     if let woken { wake(woken) }
@@ -195,7 +200,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   /// A worker from being woken to having nothing to do.
   private func work(_ worker: Int) {
     var now = MonotonicClock.now()
-    var finished: FinishedWork<Key>?
+    var finished: FinishedWork?
     var arrives = true
     while true {
       let (turn, woken) = state.withLock {
@@ -229,7 +234,7 @@ package final class WorkerPool<Key: Hashable & Sendable, Payload: Sendable>: Sen
   ///
   /// - Parameter rows: grows by what was executed.
   /// - Returns: nanoseconds that it took.
-  private func letPass(_ key: Key, _ worker: Int, _ rows: inout Int) -> UInt64 {
+  private func letPass(_ key: BatchKey, _ worker: Int, _ rows: inout Int) -> UInt64 {
     guard occupancy.isAnythingQueued else { return 0 }
     let started = MonotonicClock.now()
     let (expired, batch) = state.withLock { $0.passing(key, now: started) }

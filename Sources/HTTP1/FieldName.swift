@@ -13,12 +13,11 @@ package struct FieldName: Sendable {
 
   /// Whether `octets` spell this name, in any case.
   func matches(_ octets: RawSpan, _ range: Range<Int>) -> Bool {
-    let name = text.utf8
-    guard name.count == range.count else { return false }
-    var offset = range.lowerBound
-    for octet in name {
-      guard octet.lowercased == octets.octet(offset).lowercased else { return false }
-      offset += 1
+    guard text.utf8.count == range.count else { return false }
+    let name = text.utf8Span.span
+    for index in name.indices
+    where name[index].lowercased != octets.octet(range.lowerBound &+ index).lowercased {
+      return false
     }
     return true
   }

@@ -102,9 +102,14 @@ package enum ResponseEncoder {
   }
 
   private static func appendValue(_ value: String, to output: inout [UInt8]) {
-    let start = output.count
+    var checked = output.count
     output.append(contentsOf: value.utf8)
-    for index in start..<output.count where output[index].isForbiddenInValue { output[index] = .space }
+    while true {
+      checked = output.span.bytes.firstControl(from: checked, to: output.count)
+      if checked == output.count { return }
+      if output[checked].isForbiddenInValue { output[checked] = .space }
+      checked += 1
+    }
   }
 
   /// - Precondition: `value` is not negative.

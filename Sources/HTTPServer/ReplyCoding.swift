@@ -19,8 +19,9 @@ final class ReplyCoding: Sendable {
     guard response.body.count >= bytesMinimum, let type = response.fields.first(.contentType),
       response.fields.first(.contentEncoding) == nil
     else { return false }
-    let media = type.prefix { $0 != ";" && $0 != " " }
-    return media.hasPrefix("text/") || media.hasSuffix("json") || media.hasSuffix("yaml") || media.hasSuffix("-text")
+    let media = type.utf8.prefix { $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: " ") }
+    return media.starts(with: "text/".utf8)
+      || ["json", "yaml", "-text"].contains { media.suffix($0.utf8.count).elementsEqual($0.utf8) }
   }
 
   /// A worthwhile response as the client who sent `fields` is to have it.

@@ -30,15 +30,13 @@ extension [UInt8] {
     }
   }
 
-  @inlinable
-  package mutating func appendInteger(_ value: some FixedWidthInteger) {
-    appendInteger(UInt64(value.magnitude), isNegative: value < 0)
+  package mutating func appendInteger(_ value: Int) {
+    if value < 0 { append(UInt8(ascii: "-")) }
+    appendInteger(UInt64(value.magnitude))
   }
 
-  @usableFromInline
-  package mutating func appendInteger(_ magnitude: UInt64, isNegative: Bool) {
-    if isNegative { append(UInt8(ascii: "-")) }
-    var rest = magnitude
+  package mutating func appendInteger(_ value: UInt64) {
+    var rest = value
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
       var first = 20
       repeat {
@@ -46,7 +44,7 @@ extension [UInt8] {
         digits[first] = UInt8(truncatingIfNeeded: rest % 10) | 0x30
         rest /= 10
       } while rest > 0
-      append(contentsOf: digits[first...])
+      append(contentsOf: UnsafeBufferPointer(rebasing: digits[first...]))
     }
   }
 
@@ -81,28 +79,34 @@ extension [UInt8] {
     var string = string
     append(UInt8(ascii: "\""))
     string.withUTF8 { text in
-      var unescaped = 0
-      for index in text.indices {
-        let byte = text[index]
-        guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-        append(contentsOf: text[unescaped..<index])
-        unescaped = index + 1
-        append(UInt8(ascii: "\\"))
-        switch byte {
-        case 0x08: append(UInt8(ascii: "b"))
-        case 0x0C: append(UInt8(ascii: "f"))
-        case 0x0A: append(UInt8(ascii: "n"))
-        case 0x0D: append(UInt8(ascii: "r"))
-        case 0x09: append(UInt8(ascii: "t"))
-        case 0..<0x20:
-          appendLiteral(byte < 0x10 ? "u000" : "u001")
-          append("0123456789abcdef".utf8.dropFirst(Int(byte & 0x0F)).first!)
-        default: append(byte)
-        }
-      }
-      append(contentsOf: text[unescaped...])
+      if text.contains(where: Self.needsEscape) { appendEscaped(text) } else { append(contentsOf: text) }
     }
     append(UInt8(ascii: "\""))
+  }
+
+  private static func needsEscape(_ byte: UInt8) -> Bool {
+    byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+  }
+
+  private mutating func appendEscaped(_ text: UnsafeBufferPointer<UInt8>) {
+    for byte in text {
+      guard Self.needsEscape(byte) else {
+        append(byte)
+        continue
+      }
+      append(UInt8(ascii: "\\"))
+      switch byte {
+      case 0x08: append(UInt8(ascii: "b"))
+      case 0x0C: append(UInt8(ascii: "f"))
+      case 0x0A: append(UInt8(ascii: "n"))
+      case 0x0D: append(UInt8(ascii: "r"))
+      case 0x09: append(UInt8(ascii: "t"))
+      case 0..<0x20:
+        appendLiteral(byte < 0x10 ? "u000" : "u001")
+        append("0123456789abcdef".utf8.dropFirst(Int(byte & 0x0F)).first!)
+      default: append(byte)
+      }
+    }
   }
 
   /// The bytes in base64, without quotes.

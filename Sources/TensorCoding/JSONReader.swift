@@ -223,6 +223,8 @@ package struct JSONReader {
 package struct KeySet {
   /// Most objects have few members: a short list is compared faster than hashed.
   private static let listed = 16
+  /// As many as an object of a request has.
+  private static let expected = 6
 
   private var list: [String] = []
   private var set: Set<String> = []
@@ -232,6 +234,7 @@ package struct KeySet {
   /// Throws a `duplicateMember` mismatch if the key was inserted before.
   package mutating func insert(_ key: String) throws(JSONError) {
     guard !contains(key) else { throw .here(.duplicateMember) }
+    if list.isEmpty { list.reserveCapacity(KeySet.expected) }
     if list.count < KeySet.listed { list.append(key) } else { set.insert(key) }
   }
 

@@ -45,8 +45,17 @@ package struct JSONWriter {
     needsComma = true
   }
 
-  /// A member's name; its value is what is written next.
-  package mutating func member(_ name: String) {
+  /// The name of a member, of letters, digits and underscores; its value is what is written next.
+  package mutating func member(_ name: StaticString) {
+    separate()
+    text.append(UInt8(ascii: "\""))
+    text.appendLiteral(name)
+    text.appendLiteral("\":")
+    needsComma = false
+  }
+
+  /// A name that the program's text does not have; its value is what is written next.
+  package mutating func member(named name: String) {
     separate()
     text.appendString(name)
     text.append(UInt8(ascii: ":"))
@@ -58,15 +67,14 @@ package struct JSONWriter {
     text.appendString(value)
   }
 
-  @inlinable
-  package mutating func integer(_ value: some FixedWidthInteger) {
-    integer(UInt64(value.magnitude), isNegative: value < 0)
+  package mutating func integer(_ value: Int) {
+    separate()
+    text.appendInteger(value)
   }
 
-  @usableFromInline
-  package mutating func integer(_ magnitude: UInt64, isNegative: Bool) {
+  package mutating func integer(_ value: UInt64) {
     separate()
-    text.appendInteger(magnitude, isNegative: isNegative)
+    text.appendInteger(value)
   }
 
   /// Room for an integer that is known later; see `setInteger(_:at:)`.

@@ -41,15 +41,15 @@ import Testing
         case .batch(let batch):
           #expect(batch.rows <= limit || batch.entries.count == 1)
           #expect(batch.rows == batch.entries.reduce(0) { $0 + $1.rows })
-          let lane = pending.filter { $0.key == batch.key }
-          #expect(lane.prefix(batch.entries.count).map(\.payload) == batch.entries.map(\.payload), "out of order")
+          let lane = pending.filter { $0.key == batch.key.letter }
+          #expect(lane.prefix(batch.entries.count).map(\.payload) == batch.entries.map(\.number), "out of order")
           for entry in batch.entries {
-            let one = try leave(entry.payload)
+            let one = try leave(entry.number)
             #expect(one.deadline ?? .max > line.now, "computed past its deadline")
-            #expect(one.key == batch.key && one.rows == entry.rows && one.ticket == entry.ticket)
+            #expect(one.key == batch.key.letter && one.rows == entry.rows && one.ticket == entry.ticket)
           }
         case .expired(let entries):
-          for entry in entries { #expect(try leave(entry.payload).deadline ?? .max <= line.now, "expired too early") }
+          for entry in entries { #expect(try leave(entry.number).deadline ?? .max <= line.now, "expired too early") }
         case .wait(let until):
           #expect(until > line.now)
           #expect(!pending.contains { $0.deadline ?? .max <= line.now }, "expired, and still there")

@@ -37,7 +37,7 @@ import Testing
     line.now += 5
     let second = try line.enqueue(8, "k", rows: 3, deadline: 9_999)
     guard case .batch(let batch) = line.next() else { return #expect(Bool(false), "a batch is due") }
-    #expect(batch.key == "k" && batch.rows == 5)
+    #expect(batch.key.letter == "k" && batch.rows == 5)
     #expect(batch.entries.map(\.ticket) == [first, second])
     #expect(batch.entries.map(\.rows) == [2, 3])
     #expect(batch.entries.map(\.enqueuedAt) == [1_000, 1_005])

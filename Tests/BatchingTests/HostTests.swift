@@ -6,7 +6,7 @@ import Testing
 
 /// What a host brings, and who computes it.
 @Suite struct HostTests {
-  private typealias Pool = WorkerPool<Int, Int>
+  private typealias Pool = WorkerPool
 
   private static let limits = BatchLimits(maxBatchRows: 8, maxQueueRows: 1_000)
 
@@ -15,10 +15,10 @@ import Testing
     private let lines = Mutex<[String]>([])
     private let host = pthread_self()
 
-    func note(_ batch: Batch<Int, Int>) {
-      let payloads = batch.entries.map { String($0.payload) }.joined(separator: " ")
+    func note(_ batch: Batch) {
+      let payloads = batch.entries.map { String($0.number) }.joined(separator: " ")
       let isHost = pthread_equal(host, pthread_self()) != 0
-      lines.withLock { $0.append("\(batch.key)[\(payloads)]\(isHost ? " here" : "")") }
+      lines.withLock { $0.append("\(batch.key.number)[\(payloads)]\(isHost ? " here" : "")") }
     }
 
     func note(_ line: String) { lines.withLock { $0.append(line) } }
@@ -74,7 +74,7 @@ import Testing
       workers: 1, limits: Self.limits,
       execute: { batch, _, _ in
         log.note(batch)
-        guard batch.entries[0].payload == 0 else { return }
+        guard batch.entries[0].number == 0 else { return }
         entered.signal()
         release.wait()
       }, expire: { _ in })
@@ -92,7 +92,7 @@ import Testing
     let log = Log()
     let pool = Pool(
       workers: 1, limits: Self.limits, execute: { batch, _, _ in log.note(batch) },
-      expire: { log.note("expired \($0.payload)") })
+      expire: { log.note("expired \($0.number)") })
     let ticket = try pool.submit(0, key: 1, rows: 1, from: .host(rows: 8))
     #expect(pool.cancel(ticket))
     pool.settle()
@@ -118,6 +118,38 @@ import Testing
     #expect(log.all == ["1[0] here", "drained"])
   }
 
+  /// A host to whom entries come one at a time computes longer ones, until two are there together.
+  @Test func whoeverIsAloneMayTakeLonger() throws {
+    let log = Log()
+    let limits = BatchLimits(maxBatchRows: 64, maxQueueRows: 1_000)
+    let pool = Pool(workers: 2, limits: limits, execute: { batch, _, _ in log.note(batch) }, expire: { _ in })
+    /// Whether the host has computed all entries of one turn: a turn that it leaves to a worker ends when that one rests.
+    func isComputedHere(_ rows: [Int]) throws -> Bool {
+      let before = log.all.count
+      for count in rows { _ = try pool.submit(0, key: 1, rows: count, from: .host(rows: 8, alone: 12)) }
+      pool.settle()
+      while pool.load.busyWorkers > 0 || pool.load.queuedRows > 0 { sched_yield() }
+      return log.all[before...].allSatisfy { $0.hasSuffix("here") }
+    }
+    for turn in 1...15 { #expect(try isComputedHere([turn % 8 + 1])) }
+    #expect(try isComputedHere([12]), "the sixteenth in a row")
+    #expect(try !isComputedHere([13]), "longer than anybody may")
+    #expect(try isComputedHere([12]), "which came alone too")
+    #expect(try !isComputedHere([6, 6]))
+    for _ in 1...15 { #expect(try !isComputedHere([12])) }
+    #expect(try isComputedHere([12]))
+    // A job is somebody else's affair, and so is an entry of another caller that had to wait for nobody.
+    let done = DispatchSemaphore(value: 0)
+    pool.run {
+      _ = try? pool.submit(0, key: 1, rows: 1, from: .worker)
+      done.signal()
+    }
+    done.wait()
+    while pool.load.busyWorkers > 0 || pool.load.queuedRows > 0 { sched_yield() }
+    #expect(try !isComputedHere([12]))
+    Self.drain(pool)
+  }
+
   /// What comes while the host computes is for the workers.
   @Test func othersGoOnMeanwhile() throws {
     let log = Log()
@@ -127,7 +159,7 @@ import Testing
       workers: 1, limits: Self.limits,
       execute: { batch, _, _ in
         log.note(batch)
-        guard batch.entries[0].payload == 0 else {
+        guard batch.entries[0].number == 0 else {
           second.signal()
           return
         }
@@ -176,9 +208,9 @@ import Testing
       workers: 3, limits: limits,
       execute: { batch, seat, _ in
         if seat == Pool.seats(workers: 3) - 1 { #expect(atHost.add(1) == 1, "one host at a time") }
-        for entry in batch.entries { ends[entry.payload].add(1) }
+        for entry in batch.entries { ends[entry.number].add(1) }
         if seat == Pool.seats(workers: 3) - 1 { atHost.add(-1) }
-      }, expire: { entry in ends[entry.payload].add(1) })
+      }, expire: { entry in ends[entry.number].add(1) })
     DispatchQueue.concurrentPerform(iterations: threads) { thread in
       for index in 0..<perThread {
         let payload = thread * perThread + index

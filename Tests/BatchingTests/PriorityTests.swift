@@ -56,7 +56,7 @@ import Testing
     for turn in 0..<30 {
       try line.enqueue(100 + turn, "a", priority: 1)
       guard case .batch(let batch) = line.next() else { return #expect(Bool(false), "a batch is due") }
-      order.append(batch.entries[0].payload)
+      order.append(batch.entries[0].number)
     }
     #expect(order.enumerated().filter { $0.element < 100 }.map(\.offset) == [8, 17, 26])
     #expect(order.filter { $0 < 100 } == [0, 1, 2])
@@ -70,8 +70,8 @@ import Testing
     var last = [Character: Int]()
     for turn in 0..<180 {
       guard case .batch(let batch) = line.next() else { return #expect(Bool(false), "a batch is due") }
-      #expect(turn - (last[batch.key] ?? -1) <= 17, "\(batch.key) waited too long")
-      last[batch.key] = turn
+      #expect(turn - (last[batch.key.letter] ?? -1) <= 17, "\(batch.key.letter) waited too long")
+      last[batch.key.letter] = turn
     }
     #expect(last.count == 9)
   }
@@ -113,9 +113,9 @@ import Testing
       } else if case .batch(let batch) = line.next() {
         #expect(batch.rows <= 5)
         for entry in batch.entries {
-          let place = try #require(waiting.firstIndex { $0.payload == entry.payload })
+          let place = try #require(waiting.firstIndex { $0.payload == entry.number })
           let left = waiting.remove(at: place)
-          #expect(left.key == batch.key)
+          #expect(left.key == batch.key.letter)
           #expect(!waiting[..<place].contains { $0.key == left.key && $0.priority == left.priority }, "out of order")
         }
       }

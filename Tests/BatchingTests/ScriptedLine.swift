@@ -2,7 +2,7 @@ import Batching
 
 /// A queue under a clock that stands still until it is told to move; keys are letters and payloads numbers.
 final class ScriptedLine {
-  private var queue: BatchQueue<Character, Int>
+  private var queue: BatchQueue
   var now: UInt64 = 1_000
 
   init(
@@ -25,13 +25,15 @@ final class ScriptedLine {
   func enqueue(
     _ payload: Int, _ key: Character = "a", rows: Int = 1, priority: Int = 5, deadline: UInt64? = nil
   ) throws(AdmissionError) -> Ticket {
-    try queue.enqueue(payload, key: key, rows: rows, priority: Priority(level: priority)!, deadline: deadline, now: now)
+    try queue.enqueue(
+      Number(payload), key: BatchKey(key), rows: rows, priority: Priority(level: priority)!, deadline: deadline,
+      now: now)
   }
 
   func admit(rows: Int) throws(AdmissionError) { try queue.admit(rows: rows) }
-  func cancel(_ ticket: Ticket) -> Int? { queue.cancel(ticket) }
-  func complete(_ key: Character) { queue.complete(key) }
-  func next() -> BatchQueue<Character, Int>.Next { queue.next(now: now) }
+  func cancel(_ ticket: Ticket) -> Int? { (queue.cancel(ticket) as? Number)?.value }
+  func complete(_ key: Character) { queue.complete(BatchKey(key)) }
+  func next() -> BatchQueue.Next { queue.next(now: now) }
   func observe(rows: Int, nanoseconds: UInt64) { queue.observe(rows: rows, nanoseconds: nanoseconds) }
 
   /// Everything that comes out now, in words: `a[1 2]` is a batch, `x[3]` what has expired, `@5` a time to wait for,
@@ -40,7 +42,7 @@ final class ScriptedLine {
     var words: [String] = []
     while words.count < count {
       switch next() {
-      case .batch(let batch): words.append("\(batch.key)[\(payloads(batch.entries))]")
+      case .batch(let batch): words.append("\(batch.key.letter)[\(payloads(batch.entries))]")
       case .expired(let entries): words.append("x[\(payloads(entries))]")
       case .wait(let until): return (words + ["@\(until)"]).joined(separator: " ")
       case .idle: return (words + ["-"]).joined(separator: " ")
@@ -51,10 +53,10 @@ final class ScriptedLine {
 
   /// What may be computed in the middle of a batch of `key`: `b[10]`, or `-`.
   func pass(_ key: Character, rows: Int) -> String {
-    queue.takePassing(key, rows: rows, now: now).map { "\($0.key)[\(payloads($0.entries))]" } ?? "-"
+    queue.takePassing(BatchKey(key), rows: rows, now: now).map { "\($0.key.letter)[\(payloads($0.entries))]" } ?? "-"
   }
 
-  private func payloads(_ entries: [BatchEntry<Int>]) -> String {
-    entries.map { String($0.payload) }.joined(separator: " ")
+  private func payloads(_ entries: [BatchEntry]) -> String {
+    entries.map { String($0.number) }.joined(separator: " ")
   }
 }

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 @Suite struct WorkerPoolTests {
-  private typealias Pool = WorkerPool<Int, Int>
+  private typealias Pool = WorkerPool
 
   private static let limits = BatchLimits(maxBatchRows: 8, maxQueueRows: 1_000_000)
 
@@ -24,11 +24,11 @@ import Testing
       execute: { batch, worker, _ in
         #expect(inside[worker].add(1) == 1, "a worker is one thread at a time")
         #expect(batch.rows <= 8)
-        #expect(batch.entries.allSatisfy { $0.payload % 5 == batch.key })
-        for entry in batch.entries { ends[entry.payload].add(1) }
+        #expect(batch.entries.allSatisfy { $0.number % 5 == batch.key.number })
+        for entry in batch.entries { ends[entry.number].add(1) }
         inside[worker].add(-1)
       },
-      expire: { entry in ends[entry.payload].add(1) })
+      expire: { entry in ends[entry.number].add(1) })
     let cancelled = Atomic<Int>.Box()
     DispatchQueue.concurrentPerform(iterations: threads) { thread in
       for index in 0..<perThread {
@@ -61,8 +61,8 @@ import Testing
     let pool = Pool(
       workers: 1, limits: Self.limits,
       execute: { batch, _, _ in
-        batches.withLock { $0.append(batch.entries.map(\.payload)) }
-        if batch.entries[0].payload == 0 {
+        batches.withLock { $0.append(batch.entries.map(\.number)) }
+        if batch.entries[0].number == 0 {
           entered.signal()
           release.wait()
         }
@@ -110,14 +110,14 @@ import Testing
     let pool = Pool(
       workers: 1, limits: Self.limits,
       execute: { batch, seat, pause in
-        note("begin \(batch.key) at \(seat)")
-        if batch.entries[0].payload == 0 {
+        note("begin \(batch.key.number) at \(seat)")
+        if batch.entries[0].number == 0 {
           entered.signal()
           release.wait()
         }
         for _ in 0..<3 { _ = pause() }
-        note("end \(batch.key)")
-      }, expire: { note("expired \($0.payload)") })
+        note("end \(batch.key.number)")
+      }, expire: { note("expired \($0.number)") })
     _ = try pool.submit(0, key: 1, rows: 8)
     await entered.arrival()
     _ = try pool.submit(1, key: 1, rows: 1)
@@ -137,7 +137,7 @@ import Testing
     let order = Mutex<[String]>([])
     let pool = Pool(
       workers: 1, limits: Self.limits,
-      execute: { batch, _, _ in order.withLock { $0.append("batch \(batch.key)") } }, expire: { _ in })
+      execute: { batch, _, _ in order.withLock { $0.append("batch \(batch.key.number)") } }, expire: { _ in })
     pool.run {
       entered.signal()
       release.wait()
@@ -158,12 +158,12 @@ import Testing
     let pool = Pool(
       workers: 1, limits: Self.limits,
       execute: { batch, _, _ in
-        #expect(batch.entries.map(\.payload) == [0])
+        #expect(batch.entries.map(\.number) == [0])
         entered.signal()
         release.wait()
       },
       expire: { entry in
-        #expect(entry.payload == 1)
+        #expect(entry.number == 1)
         expired.signal()
       })
     _ = try pool.submit(0, key: 0, rows: 1)
@@ -179,7 +179,7 @@ import Testing
     let batches = Mutex<[[Int]]>([])
     let pool = Pool(
       workers: 2, limits: BatchLimits(maxBatchRows: 8, maxQueueRows: 100, batchDelay: .milliseconds(1)),
-      execute: { batch, _, _ in batches.withLock { $0.append(batch.entries.map(\.payload)) } }, expire: { _ in })
+      execute: { batch, _, _ in batches.withLock { $0.append(batch.entries.map(\.number)) } }, expire: { _ in })
     for payload in 0..<3 { _ = try pool.submit(payload, key: 0, rows: 1) }
     await Self.drained(pool)
     #expect(batches.withLock { $0.flatMap { $0 } } == [0, 1, 2])
@@ -201,7 +201,7 @@ import Testing
     let pool = Pool(
       workers: 1, limits: BatchLimits(maxBatchRows: 4, maxQueueRows: 4),
       execute: { batch, _, _ in
-        guard batch.entries[0].payload == 0 else { return }
+        guard batch.entries[0].number == 0 else { return }
         entered.signal()
         release.wait()
       }, expire: { _ in })

@@ -66,7 +66,7 @@ extension ComputedReply {
 
   /// Prints a tensor as the reply's value of the member `name`.
   func write(_ tensor: Tensor, as name: String, to writer: inout JSONWriter) {
-    writer.member(name)
+    writer.member(named: name)
     writer.tensor(tensor, encoding: encoding, datatype: datatype)
   }
 

@@ -2,12 +2,17 @@ internal import HTTP1
 internal import TensorCoding
 
 extension JSONWriter {
-  mutating func string(_ value: String, as name: String) {
+  mutating func string(_ value: String, as name: StaticString) {
     member(name)
     string(value)
   }
 
-  mutating func integer(_ value: some FixedWidthInteger, as name: String) {
+  mutating func integer(_ value: Int, as name: StaticString) {
+    member(name)
+    integer(value)
+  }
+
+  mutating func integer(_ value: UInt64, as name: StaticString) {
     member(name)
     integer(value)
   }

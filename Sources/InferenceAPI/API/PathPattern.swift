@@ -26,17 +26,18 @@ struct PathPattern: Sendable, Equatable, CustomStringConvertible {
   /// Whether every segment is a literal.
   var isLiteral: Bool { !segments.contains(.parameter) }
 
+  /// Segments of the paths that it matches.
+  var length: Int { segments.count }
+
   func match(_ path: RequestPath) -> Match {
     guard path.segments.count == segments.count else { return .differs }
-    var parameters: [String] = []
+    // Most patterns differ in a literal: nothing is collected before all of them are found.
     for (part, segment) in zip(path.segments, segments) {
       guard let part else { return .differs }
-      switch segment {
-      case .literal(let literal): if part != literal { return .differs }
-      case .parameter: parameters.append(part)
-      }
+      if case .literal(let literal) = segment, part != literal { return .differs }
     }
-    return .matches(parameters: parameters)
+    return .matches(
+      parameters: zip(path.segments, segments).compactMap { part, segment in segment == .parameter ? part : nil })
   }
 }
 
@@ -50,35 +51,46 @@ struct RequestPath {
   let segments: [String?]
 
   init(_ path: String) {
-    let octets = path.utf8
+    let octets = path.utf8Span.span
     var segments: [String?] = []
-    if octets.first == UInt8(ascii: "/") {
+    if !octets.isEmpty, octets[0] == UInt8(ascii: "/") {
       segments.reserveCapacity(8)
-      var start = octets.index(after: octets.startIndex)
-      while true {
-        let end = octets[start...].firstIndex(of: UInt8(ascii: "/")) ?? octets.endIndex
-        segments.append(Self.percentDecoded(octets[start..<end]))
-        if end == octets.endIndex { break }
-        start = octets.index(after: end)
+      var start = 1
+      var isEncoded = false
+      for end in 1...octets.count {
+        if end < octets.count, octets[end] != UInt8(ascii: "/") {
+          if octets[end] == UInt8(ascii: "%") { isEncoded = true }
+          continue
+        }
+        let part = octets.extracting(start..<end)
+        segments.append(isEncoded ? Self.percentDecoded(part) : Self.text(of: part))
+        (start, isEncoded) = (end + 1, false)
       }
     }
     self.segments = segments
   }
 
+  private static func text(of octets: Span<UInt8>) -> String? {
+    guard let text = try? UTF8Span(validating: octets) else { return nil }
+    return String(copying: text)
+  }
+
   /// RFC 3986, section 2.1; nil where a triplet is broken or the octets are not UTF-8.
-  private static func percentDecoded(_ part: Substring.UTF8View.SubSequence) -> String? {
-    guard part.contains(UInt8(ascii: "%")) else { return String(part) }
+  private static func percentDecoded(_ part: Span<UInt8>) -> String? {
     var octets: [UInt8] = []
-    var rest = part[...]
-    while let octet = rest.popFirst() {
-      guard octet == UInt8(ascii: "%") else {
-        octets.append(octet)
-        continue
+    var place = 0
+    while place < part.count {
+      if part[place] == UInt8(ascii: "%") {
+        guard place + 2 < part.count, let high = part[place + 1].hexDigitValue, let low = part[place + 2].hexDigitValue
+        else { return nil }
+        octets.append(high << 4 | low)
+        place += 3
+      } else {
+        octets.append(part[place])
+        place += 1
       }
-      guard let high = rest.popFirst()?.hexDigitValue, let low = rest.popFirst()?.hexDigitValue else { return nil }
-      octets.append(high << 4 | low)
     }
-    return String(validating: octets, as: UTF8.self)
+    return text(of: octets.span)
   }
 }
 

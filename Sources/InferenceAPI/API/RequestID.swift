@@ -19,7 +19,6 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
 
   /// `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`, in ASCII.
   var text: [UInt8] {
-    let digits = Array("0123456789abcdef".utf8)
     let versioned = high & ~0xF000 | 0x4000
     let varied = low & ~(0b11 << 62) | 0b10 << 62
     var text: [UInt8] = []
@@ -27,9 +26,14 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
     for index in 0..<32 {
       if index == 8 || index == 12 || index == 16 || index == 20 { text.append(UInt8(ascii: "-")) }
       let word = index < 16 ? versioned : varied
-      text.append(digits[Int(word >> UInt64(60 - 4 * (index & 15)) & 15)])
+      text.append(Self.digit(word >> UInt64(60 - 4 * (index & 15)) & 15))
     }
     return text
+  }
+
+  /// A hexadecimal digit.
+  private static func digit(_ value: UInt64) -> UInt8 {
+    UInt8(truncatingIfNeeded: value) + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
   }
 
   /// SplitMix64 (Steele, Lea, Flood 2014): its increment and its finaliser, a bijection of the 64-bit words.

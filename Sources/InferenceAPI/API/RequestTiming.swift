@@ -72,8 +72,9 @@ extension [UInt8] {
     let microseconds = duration / 1000
     appendInteger(microseconds / 1000)
     append(UInt8(ascii: "."))
-    for divisor: Nanoseconds in [100, 10, 1] {
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: microseconds % 1000 / divisor % 10))
-    }
+    let fraction = UInt8(ascii: "0")
+    append(fraction + UInt8(truncatingIfNeeded: microseconds / 100 % 10))
+    append(fraction + UInt8(truncatingIfNeeded: microseconds / 10 % 10))
+    append(fraction + UInt8(truncatingIfNeeded: microseconds % 10))
   }
 }

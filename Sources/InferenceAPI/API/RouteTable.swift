@@ -79,16 +79,22 @@ struct RouteTable: Sendable {
   let patterns: [String]
   /// Places of the routes whose path has no parameter, by it.
   private let literal: [String: [Int]]
+  /// Routes by the segments of their paths.
+  private let byLength: [[Route]]
 
   init(routes: [Route]) {
     var patterns: [String] = []
-    self.routes = routes.map { route in
+    let labelled = routes.map { route in
       let pattern = route.path.description
       let place = patterns.firstIndex(of: pattern) ?? patterns.count
       if place == patterns.count { patterns.append(pattern) }
       return Route(route, label: RouteLabel(place: place + 1))
     }
+    self.routes = labelled
     self.patterns = patterns
+    byLength = (0...(labelled.map(\.path.length).max() ?? 0)).map { length in
+      labelled.filter { $0.path.length == length }
+    }
     literal = Dictionary(
       grouping: routes.indices.filter { routes[$0].path.isLiteral }, by: { routes[$0].path.description })
   }
@@ -132,8 +138,9 @@ struct RouteTable: Sendable {
       return .route(routes[place], parameters: [])
     }
     let path = RequestPath(path)
+    guard path.segments.count < byLength.count else { throw .unknownRoute }
     var others: [Route] = []
-    for route in routes where route.isAnswered(at: listener) {
+    for route in byLength[path.segments.count] where route.isAnswered(at: listener) {
       guard case .matches(let parameters) = route.path.match(path) else { continue }
       if route.method == wanted { return .route(route, parameters: parameters) }
       others.append(route)

@@ -7,6 +7,8 @@ package struct BriefPass: Sendable {
   package var multiplyAdds = 1 << 24
   /// Weights that are read for it, at some 100 GB/s from a cache.
   package var weightBytes = 16 << 20
+  /// How many times as long a pass may be where requests come one at a time: it is the next one's client who waits.
+  package var timesAlone = 2
 
   package init() {}
 
@@ -16,7 +18,12 @@ package struct BriefPass: Sendable {
   }
 
   /// Rows of such a pass; 0 where a single one takes longer.
-  func rows(of block: Block) -> Int {
+  func rows(of block: Block) -> Int { rows(of: block, multiplyAdds) }
+
+  /// The same where requests come one at a time.
+  func rowsAlone(of block: Block) -> Int { rows(of: block, timesAlone * multiplyAdds) }
+
+  private func rows(of block: Block, _ multiplyAdds: Int) -> Int {
     let rows = multiplyAdds / block.multiplyAddsOfRow
     // A mixture's row reads its own experts.
     let bytesOfRow = min(block.residentBytes, 4 * block.multiplyAddsOfRow)

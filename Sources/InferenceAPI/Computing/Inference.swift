@@ -79,16 +79,6 @@ struct JobTurn: Sendable {
 /// Requests for one packed layer or mixture are joined; a layer that came with its request is packed and computed by itself. The
 /// bits of a row do not depend on what it was joined with: that is the engine's promise, and rows are only copied here.
 final class Inference: Sendable {
-  /// What may share a batch.
-  enum Key: Hashable, Sendable {
-    /// A packed layer or mixture; for rows that bring their experts, with how many of them each brings.
-    case block(ObjectIdentifier, choices: Int?)
-    /// A packed layer or mixture that is differentiated by its input; the choices as above.
-    case gradient(ObjectIdentifier, choices: Int?)
-    /// A request with weights of its own, or that asks for their gradients, by its id.
-    case alone(RequestID)
-  }
-
   /// A request in the line, with the memory that its result goes into. A class, because a line moves its payloads
   /// about.
   final class Entry: Sendable {
@@ -113,7 +103,7 @@ final class Inference: Sendable {
     }
   }
 
-  private let pool: WorkerPool<Key, Entry>
+  private let pool: WorkerPool
   private let team: Team?
   /// Helps with the body or the reply of a job that is all there is to do.
   private let crew: Crew?
@@ -126,14 +116,14 @@ final class Inference: Sendable {
     let (kernels, team) = (configuration.kernels, configuration.team)
     self.team = team
     crew = team.map { team in Crew { count, body in team.eachBesides(count, body) } }
-    let seats = WorkerPool<Key, Entry>.seats(workers: configuration.workers)
+    let seats = WorkerPool.seats(workers: configuration.workers)
     let desks = (0..<seats).map { _ in WorkerDesk(kernels: kernels, team: team, slices: configuration.slices) }
     jobBytesLimit = configuration.jobBytesLimit
     brief = configuration.brief
     pool = WorkerPool(
       workers: configuration.workers, limits: configuration.batching,
       execute: { batch, seat, pause in desks[seat].compute(batch, pause: pause) },
-      expire: { $0.payload.completion(.failure(.deadlineExceeded)) })
+      expire: { $0.inference.completion(.failure(.deadlineExceeded)) })
   }
 
   var load: PoolLoad { pool.load }
@@ -183,7 +173,7 @@ final class Inference: Sendable {
     _ request: ForwardRequest, id: RequestID, from place: DecodingPlace, isSettled: Bool,
     completion: @escaping @Sendable (Result<ForwardResult, APIError>) -> Void
   ) throws(APIError) -> @Sendable () -> Void {
-    let key: Key
+    let key: BatchKey
     let widths: ActivationWidths
     let dOut: Int
     switch request.subject {
@@ -216,8 +206,31 @@ final class Inference: Sendable {
     switch (place, request.subject) {
     case (.worker, _): .worker
     case (.ioQueue, .packed(let block)) where isSettled && request.gradient == nil && request.experts == nil:
-      .host(rows: brief.rows(of: block))
+      .host(rows: brief.rows(of: block), alone: brief.rowsAlone(of: block))
     case (.ioQueue, _): .anybody
     }
+  }
+}
+
+extension BatchKey {
+  /// Of a packed layer or mixture; for rows that bring their experts, with how many of them each brings.
+  fileprivate static func block(_ block: ObjectIdentifier, choices: Int?) -> BatchKey {
+    BatchKey(kind: 0, high: UInt64(choices ?? 0), low: UInt64(UInt(bitPattern: block)))
+  }
+
+  /// Of a packed layer or mixture that is differentiated by its input; the choices as above.
+  fileprivate static func gradient(_ block: ObjectIdentifier, choices: Int?) -> BatchKey {
+    BatchKey(kind: 1, high: UInt64(choices ?? 0), low: UInt64(UInt(bitPattern: block)))
+  }
+
+  /// Of a request with weights of its own, or that asks for their gradients.
+  fileprivate static func alone(_ id: RequestID) -> BatchKey { BatchKey(kind: 2, high: id.high, low: id.low) }
+}
+
+extension BatchEntry {
+  /// What ``Inference`` has put in the line of its pool.
+  var inference: Inference.Entry {
+    guard let entry = payload as? Inference.Entry else { preconditionFailure("what was submitted comes back") }
+    return entry
   }
 }

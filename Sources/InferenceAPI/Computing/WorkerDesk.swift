@@ -26,21 +26,21 @@ final class WorkerDesk: @unchecked Sendable {
   ///
   /// - Parameter pause: lets short batches of other layers pass, and returns the nanoseconds that they took. To the
   ///   entries of this batch they are time in the line.
-  func compute(_ batch: Batch<Inference.Key, Inference.Entry>, pause: () -> Nanoseconds) {
+  func compute(_ batch: Batch, pause: () -> Nanoseconds) {
     let started = MonotonicClock.now()
     var passed: Nanoseconds = 0
     func letOthersPass() { passed += pause() }
-    let first = batch.entries[0].payload
+    let first = batch.entries[0].inference
     do throws(APIError) {
       try pass(batch, first, between: letOthersPass)
     } catch {
-      for entry in batch.entries { entry.payload.completion(.failure(error)) }
+      for entry in batch.entries { entry.inference.completion(.failure(error)) }
       return
     }
     let compute = MonotonicClock.now() - started - passed
     for (place, entry) in batch.entries.enumerated() {
-      entry.payload.completion(
-        entry.payload.result(
+      entry.inference.completion(
+        entry.inference.result(
           queue: started - min(entry.enqueuedAt, started) + passed, compute: compute, batchRows: batch.rows,
           batchRequests: batch.entries.count, standsForBatch: place == 0))
     }
@@ -48,11 +48,11 @@ final class WorkerDesk: @unchecked Sendable {
 
   /// - Throws: `.weights` or `.convolution`, where there is no memory for what has to be packed.
   private func pass(
-    _ batch: Batch<Inference.Key, Inference.Entry>, _ first: Inference.Entry, between: () -> Void
+    _ batch: Batch, _ first: Inference.Entry, between: () -> Void
   ) throws(APIError) {
     switch first.request.subject {
     case .packed(.convolution(let stack)):
-      convolve(stack, batch.entries.flatMap(\.payload.sequences), between: between)
+      convolve(stack, batch.entries.flatMap(\.inference.sequences), between: between)
     case .packed(let block):
       do {
         if batch.entries.count == 1 {
@@ -107,12 +107,12 @@ final class WorkerDesk: @unchecked Sendable {
 
   /// Several requests: their rows are laid side by side, computed in one pass, and copied back to where they belong.
   private func forward(
-    _ block: Block, _ batch: Batch<Inference.Key, Inference.Entry>, between: () -> Void
+    _ block: Block, _ batch: Batch, between: () -> Void
   ) throws(LayerError) {
-    let wanted = batch.entries.reduce(into: ActivationSet()) { $0.formUnion($1.payload.kept) }
+    let wanted = batch.entries.reduce(into: ActivationSet()) { $0.formUnion($1.inference.kept) }
     let widths = ActivationWidths(block)
-    let choices = batch.entries[0].payload.request.experts?.choices
-    let isGradient = batch.entries[0].payload.gradient != nil
+    let choices = batch.entries[0].inference.request.experts?.choices
+    let isGradient = batch.entries[0].inference.gradient != nil
     reserve(
       batch.rows
         * ((isGradient ? 2 : 1) * (block.dIn + block.dOut) + (isGradient ? 3 : 2) * (choices ?? 0)
@@ -134,7 +134,7 @@ final class WorkerDesk: @unchecked Sendable {
 
     var row = 0
     for entry in batch.entries {
-      let request = entry.payload.request
+      let request = entry.inference.request
       Self.copy(request.input, to: input, row: row)
       if let experts, let own = request.experts {
         Self.copy(own.indices, to: experts.indices, row: row)
@@ -153,16 +153,16 @@ final class WorkerDesk: @unchecked Sendable {
     ).pass(through: block, workspace, team, slices, between: between)
     row = 0
     for entry in batch.entries {
-      entry.payload.output.mutableAddress.update(from: output + row * block.dOut, count: entry.rows * block.dOut)
+      entry.inference.output.mutableAddress.update(from: output + row * block.dOut, count: entry.rows * block.dOut)
       if let gradient {
-        entry.payload.gradient?.input.mutableAddress.update(
+        entry.inference.gradient?.input.mutableAddress.update(
           from: gradient.input + row * block.dIn, count: entry.rows * block.dIn)
       }
       if let gradExperts, let choices {
-        entry.payload.gradient?.expertWeights?.mutableAddress.update(
+        entry.inference.gradient?.expertWeights?.mutableAddress.update(
           from: gradExperts + row * choices, count: entry.rows * choices)
       }
-      let own = entry.payload.activations.planes
+      let own = entry.inference.activations.planes
       for activation in Activation.allCases {
         guard let source = planes[activation], let destination = own[activation] else { continue }
         destination.update(from: source + row * widths[activation], count: entry.rows * widths[activation])

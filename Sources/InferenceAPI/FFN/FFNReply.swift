@@ -27,7 +27,7 @@ struct FFNReply: ComputedReply {
       writer.object { writer in
         for (name, tensor) in result.activations {
           if name == .expertIndices {
-            writer.member(name.rawValue)
+            writer.member(named: name.rawValue)
             writer.integers(tensor)
           } else {
             write(tensor, as: name.rawValue, to: &writer)

@@ -49,7 +49,7 @@ extension JSONWriter {
       writer.string(layer.state.word, as: "state")
       writer.string(shape.gate.wireName, as: "variant")
       for (parameter, value) in shape.gate.parameters {
-        writer.member(parameter.rawValue)
+        writer.member(named: parameter.rawValue)
         writer.float(value)
       }
       writer.string(shape.kind, as: "kind")

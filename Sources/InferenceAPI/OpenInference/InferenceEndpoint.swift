@@ -43,8 +43,8 @@ extension InferenceAPI {
         activations: request.activations,
         deadline: call.deadline(after: request.parameters.timeout),
         priority: request.parameters.priority)
-      try compute(call, forward, decodedSince: started, at: place) { result in
-        InferenceReply(request: request, served: served, result: result)
+      try compute(call, forward, decodedSince: started, at: place) { [name = served.text] result in
+        InferenceReply(request: request, modelName: name, result: result)
       }
     } catch {
       call.fail(error, timing: RequestTiming(decode: MonotonicClock.now() - started, queue: place.waited))

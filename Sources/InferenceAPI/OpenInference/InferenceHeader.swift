@@ -12,14 +12,20 @@ enum InferenceHeader {
   ///
   /// - Throws: `.openInference` for a value outside of the body, or two different ones.
   init(_ fields: Fields, bodyBytes: Int) throws(APIError) {
-    guard let text = fields.first(.inferenceHeaderContentLength) else {
+    let values = fields.all(.inferenceHeaderContentLength)
+    guard let text = values.first else {
       self = .json(bytes: bodyBytes)
       return
     }
-    guard !text.isEmpty, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let length = Int(text),
-      length <= bodyBytes, fields.all(.inferenceHeaderContentLength).allSatisfy({ $0 == text })
-    else { throw .openInference(.headerLength(text, bodyBytes: bodyBytes)) }
+    guard let length = Self.decimal(text), length <= bodyBytes, values.dropFirst().allSatisfy({ $0 == text }) else {
+      throw .openInference(.headerLength(text, bodyBytes: bodyBytes))
+    }
     self = length == 0 ? .raw : .json(bytes: length)
+  }
+
+  /// Digits and nothing else.
+  private static func decimal(_ text: String) -> Int? {
+    text.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? Int(text) : nil
   }
 
   /// Bytes of JSON.

@@ -16,14 +16,14 @@ struct InferenceReply: ResultReply {
     var bytes: Int { tensor.shape.count * (isIndices ? NumericType.int64.byteCount : datatype.byteCount) }
   }
 
-  private let served: ServedName
+  private let modelName: String
   private let id: String?
   private let outputs: [Output]
   /// Rows whose sums went without some of their experts, where the request lets them.
   private let missing: [RowWithoutExperts]?
 
-  init(request: InferenceRequest, served: ServedName, result: ForwardResult) {
-    self.served = served
+  init(request: InferenceRequest, modelName: String, result: ForwardResult) {
+    self.modelName = modelName
     id = request.id
     missing = request.missing == .skip ? result.missing : nil
     outputs = request.outputs.compactMap { output in
@@ -96,7 +96,7 @@ struct InferenceReply: ResultReply {
   ) -> (encode: IntegerPlace, total: IntegerPlace) {
     var places: (encode: IntegerPlace, total: IntegerPlace)?
     writer.object { writer in
-      writer.string(served.text, as: "model_name")
+      writer.string(modelName, as: "model_name")
       writer.string(ServedName.version, as: "model_version")
       if let id { writer.string(id, as: "id") }
       writer.member("parameters")

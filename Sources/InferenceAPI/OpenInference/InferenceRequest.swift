@@ -34,7 +34,7 @@ struct InferenceRequest: Sendable {
       throw .openInference(.unsupported(unsupported))
     }
     let tensors = try members.tensors(body, from: jsonBytes)
-    guard let input = tensors[.input] else { throw .openInference(.missingInput(.input)) }
+    guard let input = tensors.first(.input) else { throw .openInference(.missingInput(.input)) }
     self.input = input.tensor
     experts = try Self.experts(tensors)
     id = members.id
@@ -58,14 +58,21 @@ struct InferenceRequest: Sendable {
     parameters.binaryOutput = true
   }
 
-  private static func experts(_ tensors: [InferenceInput.Name: WireTensor]) throws(APIError) -> GivenExperts? {
-    switch (tensors[.expertIndices], tensors[.expertWeights]) {
+  private static func experts(_ tensors: InputTensors) throws(APIError) -> GivenExperts? {
+    switch (tensors.first(.expertIndices), tensors.first(.expertWeights)) {
     case (nil, nil): nil
     case (let indices?, let weights?): GivenExperts(indices: indices, weights: weights)
     case (nil, _?): throw .openInference(.missingInput(.expertIndices))
     case (_?, nil): throw .openInference(.missingInput(.expertWeights))
     }
   }
+}
+
+/// At most one of each name: so few are found faster in a list than hashed.
+private typealias InputTensors = [(name: InferenceInput.Name, tensor: WireTensor)]
+
+extension InputTensors {
+  fileprivate func first(_ name: InferenceInput.Name) -> WireTensor? { first { $0.name == name }?.tensor }
 }
 
 /// The members of the request's object as they stood there, each right by itself.
@@ -106,8 +113,8 @@ private struct InferenceMembers {
   }
 
   /// The inputs' tensors, those in binary out of what stands behind the JSON: all of it, and no more than is there.
-  func tensors(_ body: [UInt8], from jsonBytes: Int) throws(APIError) -> [InferenceInput.Name: WireTensor] {
-    var tensors: [InferenceInput.Name: WireTensor] = [:]
+  func tensors(_ body: [UInt8], from jsonBytes: Int) throws(APIError) -> InputTensors {
+    var tensors: InputTensors = []
     var start = jsonBytes
     for (place, input) in inputs.enumerated() {
       var count = 0
@@ -120,7 +127,7 @@ private struct InferenceMembers {
         }
         guard count <= body.count - start else { break }
         let tensor = try input.tensor(body.span.bytes.extracting(start..<start + count))
-        tensors[input.name] = input.wireTensor(tensor)
+        tensors.append((input.name, input.wireTensor(tensor)))
       } catch {
         throw .json(error.nested(below: String(place)).nested(below: "inputs"))
       }

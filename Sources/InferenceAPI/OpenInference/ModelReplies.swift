@@ -99,7 +99,7 @@ enum TensorName {
 }
 
 extension JSONWriter {
-  fileprivate mutating func tensors(_ member: String, _ tensors: [(name: String, width: Int)]) {
+  fileprivate mutating func tensors(_ member: StaticString, _ tensors: [(name: String, width: Int)]) {
     self.member(member)
     array { writer in
       for (name, width) in tensors {
@@ -116,7 +116,7 @@ extension JSONWriter {
     }
   }
 
-  fileprivate mutating func dimensions(_ member: String, _ name: String, _ width: Int) {
+  fileprivate mutating func dimensions(_ member: StaticString, _ name: String, _ width: Int) {
     self.member(member)
     array { writer in
       writer.object { writer in
@@ -133,7 +133,8 @@ extension JSONWriter {
       writer.member("preferred_batch_size")
       writer.array { $0.integer(configuration.batching.maxBatchRows) }
       let (seconds, attoseconds) = configuration.batching.batchDelay.components
-      writer.integer(seconds * 1_000_000 + attoseconds / 1_000_000_000_000, as: "max_queue_delay_microseconds")
+      writer.integer(
+        Int(seconds * 1_000_000 + attoseconds / 1_000_000_000_000), as: "max_queue_delay_microseconds")
     }
   }
 }

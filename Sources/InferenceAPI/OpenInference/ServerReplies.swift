@@ -36,7 +36,7 @@ extension InferenceAPI {
 
 extension Response {
   /// `{"live":true}`: clients look at the status only.
-  fileprivate static func state(_ name: String) -> Response {
+  fileprivate static func state(_ name: StaticString) -> Response {
     var writer = JSONWriter(reserving: 32)
     writer.object { writer in
       writer.member(name)

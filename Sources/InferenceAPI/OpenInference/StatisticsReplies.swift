@@ -56,7 +56,7 @@ extension JSONWriter {
     }
   }
 
-  private mutating func tally(_ tally: LayerStatistics.Tally, as name: String) {
+  private mutating func tally(_ tally: LayerStatistics.Tally, as name: StaticString) {
     member(name)
     object { writer in
       writer.integer(tally.count, as: "count")
