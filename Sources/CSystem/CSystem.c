@@ -55,12 +55,12 @@ int csystem_set_no_delay(int descriptor) {
   return setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-void csystem_keep_freed_memory(int bytes) {
+void csystem_keep_freed_memory(int bytes, int largest) {
 #ifdef __GLIBC__
   mallopt(M_TRIM_THRESHOLD, bytes);
-  mallopt(M_MMAP_THRESHOLD, bytes / 16);
+  mallopt(M_MMAP_THRESHOLD, largest);
 #else
-  (void)bytes;
+  (void)bytes, (void)largest;
 #endif
 }
 

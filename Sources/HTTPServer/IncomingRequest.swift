@@ -15,8 +15,9 @@ struct IncomingRequest: ~Copyable {
   /// What the ledger has been told of.
   private var entered = 0
 
-  /// Bytes that a body's buffer is given for a mere declaration; after that it doubles as bytes come.
+  /// Bytes that a body's buffer is given for a mere declaration, and for each byte that has come after it.
   private static let declaredBytesTrusted = 256 << 10
+  private static let bytesTrustedForEach = 8
   /// Content that one visit may inflate: about 200 µs of the queue's time.
   private static let inflatedBytesPerVisit = 64 << 10
 
@@ -99,7 +100,8 @@ struct IncomingRequest: ~Copyable {
     remaining: Int, _ receive: (inout OutputSpan<UInt8>, Int) -> Transfer
   ) -> (Transfer, ServerFailure?) {
     if body.capacity - body.count < min(remaining, 16 << 10) {
-      body.reserveCapacity(body.count + min(remaining, max(body.count, Self.declaredBytesTrusted)))
+      let trusted = max(Self.bytesTrustedForEach * body.count, Self.declaredBytesTrusted)
+      body.reserveCapacity(body.count + min(remaining, trusted))
     }
     let room = min(remaining, body.capacity - body.count)
     var transfer = Transfer.wouldBlock

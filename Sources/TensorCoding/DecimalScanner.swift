@@ -1,12 +1,34 @@
+internal import CDecimals
+
 /// The common shape of a number, `-?D[.D…]`, eight digits at a time: what a row of activations is made of.
 ///
 /// Unsafe pointers: this is the loop that a large request waits for. It reads only inside the `reach` bytes that its
 /// caller has made sure of, and hands everything it has no answer for (exponents, more than 19 digits, grammar errors,
 /// values near a midpoint) to `JSONReader.readNumber`, which starts again at the same byte.
+///
+/// With AVX-512 eight of them are scanned at once (`CDecimals`), where they have up to 16 bytes and a point.
 enum DecimalScanner {
   /// Bytes from a number's first one that `scan` may read: a sign, 7 digits, a point, three words of fraction, and the
   /// byte that follows; with what the row loop looks at afterwards.
   static let reach = 48
+
+  private static let hasEightLanes = cdecimals_scans()
+
+  /// Scans as many of the numbers from `position` on as can be scanned in eights, with the commas between them.
+  ///
+  /// - Parameters:
+  ///   - text: what may be read.
+  ///   - room: floats that there is room for.
+  /// - Returns: how many, and the byte behind them, `position` where there are none; nothing without AVX-512.
+  @inline(__always)
+  static func scanEights(
+    _ position: UnsafePointer<UInt8>, of text: Range<UnsafePointer<UInt8>>,
+    into result: UnsafeMutablePointer<Float>, room: Int
+  ) -> (count: Int, behind: UnsafePointer<UInt8>)? {
+    guard hasEightLanes, room >= Int(cdecimals_lanes) else { return nil }
+    let scanned = cdecimals_scan(text.lowerBound, position, text.upperBound, result, room)
+    return (scanned.count, scanned.behind)
+  }
 
   /// The float32 nearest to the number at `position`, into `result`, and the byte behind it; nothing if the number is
   /// not of the common shape. The byte behind may still be one that no number may be followed by.

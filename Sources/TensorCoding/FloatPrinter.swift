@@ -31,8 +31,9 @@ enum FloatPrinter {
     var p = start
     var next = 0
     if hasEightLanes {
-      var decimals = cdecimals_eight()
-      withUnsafeMutablePointer(to: &decimals) { decimals in
+      // On cache lines of its own; see `cdecimals_eight`.
+      withUnsafeTemporaryAllocation(byteCount: MemoryLayout<cdecimals_eight>.size, alignment: 64) { memory in
+        let decimals = memory.baseAddress!.bindMemory(to: cdecimals_eight.self, capacity: 1)
         PowersOfTen.scaled.span.withUnsafeBufferPointer { scaled in
           let eight = EightDecimals(decimals)
           while next + lanes <= floats.count {

@@ -5,10 +5,11 @@ extension JSONReader {
   /// Throws a mismatch with the element's index where one is no number or not finite in float32.
   mutating func readNumberRow(into sink: inout FloatSink) throws(JSONError) -> Int {
     let before = sink.count
+    var pace = EightsPace(from: before)
     do throws(JSONError) {
       repeat {
         try sink.makeRoom()
-        if scanRun(into: &sink) == .beforeElement {
+        if scanRun(into: &sink, &pace) == .beforeElement {
           let value = try readFloat()
           try sink.makeRoom()
           sink.append(value)
@@ -29,18 +30,28 @@ extension JSONReader {
   }
 
   /// Scans numbers of the common shape and the commas between them as far as the sink has room.
-  private mutating func scanRun(into sink: inout FloatSink) -> RunEnd {
+  private mutating func scanRun(into sink: inout FloatSink, _ pace: inout EightsPace) -> RunEnd {
     var p = position
     var next = sink.next
     let stop = next + sink.room
     let end = end
+    var eightsFrom = next + max(pace.from - sink.count, 0)
     defer {
       position = p
+      pace.from = sink.count + (eightsFrom - sink.next)
       sink.advance(to: next)
     }
-    while next < stop, end - p >= DecimalScanner.reach, let behind = DecimalScanner.scan(p, into: next) {
-      p = behind
-      next += 1
+    while next < stop, end - p >= DecimalScanner.reach {
+      if next >= eightsFrom, let eights = DecimalScanner.scanEights(p, of: start..<end, into: next, room: stop - next) {
+        next += eights.count
+        p = eights.behind
+        eightsFrom = next + pace.pause(after: eights.count)
+        if eights.count == 0 { continue }
+      } else {
+        guard let behind = DecimalScanner.scan(p, into: next) else { break }
+        p = behind
+        next += 1
+      }
       guard p.pointee == UInt8(ascii: ",") else { return .afterElement }
       p += 1
       if p.pointee == UInt8(ascii: " ") { p += 1 }
@@ -51,5 +62,24 @@ extension JSONReader {
       }
     }
     return .beforeElement
+  }
+}
+
+/// When numbers are scanned eight at a time: from the first on, and where that ends again after some that are scanned one
+/// by one, of which there are more and more as long as it gets nowhere.
+private struct EightsPace {
+  /// The element before which eight are not tried.
+  var from: Int
+  private var pause = EightsPace.least
+
+  private static let least = 8
+  private static let longest = 512
+
+  init(from: Int) { self.from = from }
+
+  /// Elements to go on with one by one, where so many were scanned.
+  mutating func pause(after count: Int) -> Int {
+    pause = count > 0 ? EightsPace.least : min(2 * pause, EightsPace.longest)
+    return pause
   }
 }

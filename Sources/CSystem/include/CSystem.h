@@ -49,9 +49,9 @@ int csystem_stream_socket(int family);
 /// Turns Nagle's algorithm off, so that the last part of an answer isn't held back.
 int csystem_set_no_delay(int descriptor);
 
-/// Has malloc keep up to so many bytes of freed memory for the next use, of allocations up to a 16th of it, where the C
+/// Has malloc keep up to so many bytes of freed memory for the next use, of allocations up to the `largest`, where the C
 /// library is glibc. Its default gives back all but 128 KiB at once: a body of 60 KB is then paged in anew each time.
-void csystem_keep_freed_memory(int bytes);
+void csystem_keep_freed_memory(int bytes, int largest);
 
 /// Keeps an IPv6 listener off IPv4: each address means what it says.
 int csystem_set_v6_only(int descriptor);
