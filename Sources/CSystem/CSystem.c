@@ -2,14 +2,14 @@
 
 #include "CSystem.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 int csystem_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
@@ -39,11 +39,6 @@ int csystem_timer_set(int timer, uint64_t nanoseconds) {
   return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, 0);
 }
 
-int csystem_poll(struct pollfd *entries, unsigned long count, uint64_t nanoseconds) {
-  struct timespec left = {.tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)};
-  return ppoll(entries, count, &left, NULL);
-}
-
 int csystem_accept(int listener, struct sockaddr *address, unsigned *length) {
   return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
@@ -67,4 +62,17 @@ void csystem_keep_freed_memory(int bytes, int largest) {
 int csystem_set_v6_only(int descriptor) {
   int on = 1;
   return setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+}
+
+int csystem_bind_thread(int processor) {
+  cpu_set_t *set = CPU_ALLOC(processor + 1);
+  if (!set) return -1;
+  size_t size = CPU_ALLOC_SIZE(processor + 1);
+  CPU_ZERO_S(size, set);
+  CPU_SET_S(processor, size, set);
+  int result = sched_setaffinity(0, size, set);
+  int code = errno;
+  CPU_FREE(set);
+  errno = code;
+  return result;
 }

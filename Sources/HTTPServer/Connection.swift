@@ -233,12 +233,13 @@ extension Connection {
       sending = send()
       if sending == .failed { return abort() }
       // Answers that were held back while the client had too much to take.
-    } while isHoldingBack && !isBackedUp
+    } while isHoldingBack && !isBackedUp && sending != .budgetSpent
     if sending == .budgetSpent { loop.revisit(self) }
     if sending == .emptied, case .closing(let lingers) = phase { return end(lingers: lingers) }
     if pause == .answers, !isBackedUp {
       pause = nil
-      read()
+      // In the next turn: requests sent in advance wait for those of others.
+      loop.revisit(self)
     }
     updateDeadline()
   }

@@ -1,5 +1,4 @@
-internal import CSystem
-package import Glibc
+internal import Glibc
 
 /// The reason of a failed syscall.
 package struct Errno: Error, Equatable, Sendable, CustomStringConvertible {
@@ -42,17 +41,4 @@ package func monotonicNanoseconds() -> UInt64 {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-}
-
-/// Waits until something of what `entries` ask for has happened, `nanoseconds` at most; a signal ends the wait.
-///
-/// Unsafe: lends the kernel the array's memory, whose count goes with it, for the call.
-///
-/// - Returns: how many of them have something in `revents`.
-package func poll(_ entries: inout [pollfd], nanoseconds: UInt64) throws(Errno) -> Int {
-  let count = csystem_poll(&entries, UInt(entries.count), nanoseconds)
-  if count >= 0 { return Int(count) }
-  let code = errno
-  if code != EINTR { throw Errno(code: code) }
-  return 0
 }

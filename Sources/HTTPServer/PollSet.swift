@@ -6,9 +6,9 @@ internal import Glibc
 /// Whoever drives the shard watches that descriptor, or blocks in `wait`. Connections are watched by edges for both
 /// directions at once, so a connection costs one `epoll_ctl` in its life however often it changes its mind about
 /// reading and writing; listeners are watched by level, since a turn may leave some of their queue for the next.
-struct PollSet: ~Copyable {
+package struct PollSet: ~Copyable {
   /// What an event is about.
-  enum Source {
+  package enum Source {
     case wakeup
     case timer
     case listener(Int)
@@ -16,10 +16,10 @@ struct PollSet: ~Copyable {
   }
 
   /// Which way the source became ready.
-  struct Readiness {
+  package struct Readiness {
     let bits: UInt32
 
-    var isReadable: Bool {
+    package var isReadable: Bool {
       bits & (csystem_epoll_in | csystem_epoll_rdhup | csystem_epoll_hup | csystem_epoll_err) != 0
     }
     var isWritable: Bool { bits & csystem_epoll_out != 0 }
@@ -39,7 +39,7 @@ struct PollSet: ~Copyable {
   private static let timerToken = UInt64.max - 1
   private static let listenerTokens = (UInt64.max - 4096)...(UInt64.max - 2)
 
-  init(wakeup: Wakeup, eventsPerWait: Int = 256) throws(Errno) {
+  package init(wakeup: Wakeup, eventsPerWait: Int = 256) throws(Errno) {
     let descriptor = Descriptor(owning: try retryingInterrupts { csystem_epoll_create() })
     let timer = Descriptor(owning: try retryingInterrupts { csystem_timer_create() })
     // By edges, neither the counter nor the timer has ever to be read: one syscall less a wake-up.
@@ -52,7 +52,7 @@ struct PollSet: ~Copyable {
     events = Array(repeating: epoll_event(), count: eventsPerWait)
   }
 
-  func add(_ connection: Int32, _ id: ConnectionID) throws(Errno) {
+  package func add(_ connection: Int32, _ id: ConnectionID) throws(Errno) {
     let interest = csystem_epoll_in | csystem_epoll_out | csystem_epoll_rdhup | csystem_epoll_edge
     try Self.watch(descriptor.number, connection, interest, id.token)
   }
@@ -69,14 +69,14 @@ struct PollSet: ~Copyable {
   }
 
   /// Lets `wait` return a `.timer` at this time of the monotonic clock; nil for never.
-  func setTimer(_ nanoseconds: UInt64?) {
+  package func setTimer(_ nanoseconds: UInt64?) {
     _ = try? retryingInterrupts { csystem_timer_set(timer.number, nanoseconds ?? 0) }
   }
 
   /// Waits up to `milliseconds` (0: not at all; -1: for ever).
   ///
   /// - Returns: how many events there are.
-  mutating func wait(milliseconds: Int32) -> Int {
+  package mutating func wait(milliseconds: Int32) -> Int {
     let count = try? retryingInterrupts {
       epoll_wait(descriptor.number, &events, Int32(events.count), milliseconds)
     }
@@ -84,7 +84,7 @@ struct PollSet: ~Copyable {
   }
 
   /// An event of the last `wait`.
-  func event(_ index: Int) -> (source: Source, readiness: Readiness) {
+  package func event(_ index: Int) -> (source: Source, readiness: Readiness) {
     let event = events[index]
     let source: Source =
       switch event.data.u64 {
@@ -102,10 +102,10 @@ struct PollSet: ~Copyable {
 }
 
 /// Wakes a poll set from any thread.
-final class Wakeup: Sendable {
+package final class Wakeup: Sendable {
   private let descriptor: Descriptor
 
-  init() throws(Errno) { descriptor = Descriptor(owning: try retryingInterrupts { csystem_event_create() }) }
+  package init() throws(Errno) { descriptor = Descriptor(owning: try retryingInterrupts { csystem_event_create() }) }
 
   var number: Int32 { descriptor.number }
 
@@ -114,11 +114,11 @@ final class Wakeup: Sendable {
 
 /// A place in a shard's table, and which of its successive tenants: an event or an answer for one that has left finds
 /// nobody.
-struct ConnectionID: Hashable, Sendable {
-  let slot: UInt32
+package struct ConnectionID: Hashable, Sendable {
+  package let slot: UInt32
   let generation: UInt32
 
-  init(slot: UInt32, generation: UInt32) {
+  package init(slot: UInt32, generation: UInt32) {
     self.slot = slot
     self.generation = generation
   }

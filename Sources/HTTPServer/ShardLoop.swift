@@ -95,8 +95,6 @@ final class ShardLoop {
     deliverMessages()
     updateDate()
     flushTouched()
-    // Requests that waited for answers to go out; what they are answered comes with the next turn.
-    settle()
     if let alarm = deadlines.alarmToSet(now: monotonicNanoseconds()) { pollSet.setTimer(alarm) }
     return true
   }
@@ -203,7 +201,7 @@ final class ShardLoop {
   }
 
   private func flushTouched() {
-    // Flushing one may touch it again: its answers made room for further requests, answered at once.
+    // By index: ending one may touch another.
     var index = 0
     while index < touched.count {
       touched[index].isTouched = false

@@ -3,8 +3,9 @@
 /// Answers are encrypted as the socket takes them, a few records ahead: neither is a large one held twice, nor does its
 /// encryption keep other connections waiting.
 final class Wire {
-  /// Bytes that may be sent for one connection before the others have their turn.
-  private static let bytesPerVisit = 1 << 20
+  /// Bytes that may be sent for one connection before the others have their turn: with hundreds of clients that take
+  /// long answers, each waits for as much from every other one.
+  private static let bytesPerVisit = 128 << 10
   /// How far encryption runs ahead of the socket.
   private static let sealedBytesAhead = 128 << 10
   /// What is encrypted in one go: four full records.

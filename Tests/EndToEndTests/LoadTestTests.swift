@@ -13,6 +13,11 @@ import Testing
     let p50_ms: Double
     let p999_ms: Double
     let max_ms: Double
+    let late_ms: Double
+    let late_max_ms: Double
+    let hiccup_p99_ms: Double
+    let hiccup_p999_ms: Double
+    let hiccup_max_ms: Double
     let unsent: Int
     let statuses: [String: Int]
   }
@@ -44,6 +49,9 @@ import Testing
     #expect(report.statuses == ["200": report.requests])
     #expect(report.errors == 0 && report.unsent == 0 && report.offered == 100)
     #expect(0 < report.p50_ms && report.p50_ms <= report.p999_ms && report.p999_ms <= report.max_ms)
+    #expect(0 < report.late_ms && report.late_ms <= report.late_max_ms)
+    #expect(0 < report.hiccup_p99_ms && report.hiccup_p99_ms <= report.hiccup_p999_ms)
+    #expect(report.hiccup_p999_ms <= report.hiccup_max_ms)
 
     let refused = try await Program.run(
       Program.sluice,
@@ -71,6 +79,15 @@ import Testing
     // 150 expected; five standard deviations of a Poisson distribution on each side.
     #expect(counts.count == 1 && (89...211).contains(counts.first!))
     #expect(await server.stop() == 0)
+  }
+
+  @Test func aStallOfItsOwnShowsAsSuch() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let program = try await Program.python(
+      "stalling.py", try Program.sluice.path, "load-test", "--url", "http://127.0.0.1:{port}/", "--body",
+      try Self.body("body", in: folder), "--rate", "1000", "--time", "300ms", "--arrivals", "even")
+    #expect(program.status == 0, "\(program.error)")
   }
 
   @Test(

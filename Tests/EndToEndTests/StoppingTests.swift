@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// SIGTERM and SIGINT.
@@ -30,5 +31,12 @@ import Testing
     let server = try await RunningServer()
     #expect(await server.stop() == 0)
     #expect(server.log.contains { $0.contains("\"message\":\"stopped\"") })
+  }
+
+  /// What reads the log may have stopped reading: the process ends all the same.
+  @Test func aLogThatNobodyReadsHoldsUpNoEnd() async throws {
+    let program = try await Program.python(
+      "unread.py", try Program.sluice.path, "serve", "--host", "127.0.0.1", "--port", "0", "--log-format", "json")
+    #expect(program.status == 0, "\(program.error)")
   }
 }

@@ -3,11 +3,10 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-struct pollfd;
 struct sockaddr;
 
-// Linux calls and constants that Swift's Glibc module leaves out: epoll, eventfd, timerfd, ppoll, accept4, and the options of
-// TCP. Each function is one syscall, with its errno; the caller repeats it on EINTR.
+// Linux calls and constants that Swift's Glibc module leaves out: epoll, eventfd, timerfd, accept4, a thread's
+// processors, and the options of TCP. Each function is one syscall, with its errno; the caller repeats it on EINTR.
 
 static const uint32_t csystem_epoll_in = EPOLLIN;
 static const uint32_t csystem_epoll_out = EPOLLOUT;
@@ -37,9 +36,6 @@ int csystem_timer_create(void);
 /// Fires once at `nanoseconds` of CLOCK_MONOTONIC; 0 disarms.
 int csystem_timer_set(int timer, uint64_t nanoseconds);
 
-/// Waits for one of `count` descriptors, `nanoseconds` at most.
-int csystem_poll(struct pollfd *entries, unsigned long count, uint64_t nanoseconds);
-
 /// A connection that waits at `listener`, non-blocking and closed on exec.
 int csystem_accept(int listener, struct sockaddr *address, unsigned *length);
 
@@ -55,3 +51,6 @@ void csystem_keep_freed_memory(int bytes, int largest);
 
 /// Keeps an IPv6 listener off IPv4: each address means what it says.
 int csystem_set_v6_only(int descriptor);
+
+/// Has the calling thread run on one processor only; EINVAL where this process may not use it.
+int csystem_bind_thread(int processor);

@@ -1,29 +1,40 @@
 import Batching
-import Glibc
 import HTTPServer
 
 /// Sends requests when they are due, on one thread, and notes what becomes of each.
-struct LoadGenerator {
+struct LoadGenerator: ~Copyable {
   private let message: [UInt8]
   private let address: ServerAddress
   private let most: Int
   private let keepsAlive: Bool
   private var schedule: Schedule
 
+  private var pollSet: PollSet
+  /// What its timer is set to.
+  private var alarm: UInt64 = 0
+  /// By the slots of their ids.
+  private var connections: [LoadConnection?] = []
+  private var freeSlots: [UInt32] = []
   private var idle: [LoadConnection] = []
-  private var underWay: [LoadConnection] = []
+  private var underWay = 0
+  private var connectionsMade: UInt32 = 0
   private var buffer = [UInt8](repeating: 0, count: 1 << 18)
   private var report: LoadReport
 
   /// - Parameter most: connections at the same time.
-  init(message: [UInt8], address: ServerAddress, most: Int, keepsAlive: Bool, schedule: Schedule) {
+  init(
+    message: [UInt8], address: ServerAddress, most: Int, keepsAlive: Bool, schedule: Schedule
+  ) throws(ClientError) {
     (self.message, self.address, self.most, self.keepsAlive) = (message, address, most, keepsAlive)
     self.schedule = schedule
     report = LoadReport(offered: schedule.rate, secondsDue: Double(schedule.nanoseconds) / 1e9)
+    do throws(Errno) { pollSet = try PollSet(wakeup: try Wakeup()) } catch {
+      throw .system(operation: "epoll", code: error.code)
+    }
   }
 
   /// Sends all that is due, and waits for the last answers.
-  mutating func run() throws(ClientError) -> LoadReport {
+  consuming func run() -> LoadReport {
     let begin = MonotonicClock.now()
     let end = begin + schedule.nanoseconds
     var due = Double(begin) + schedule.gap()
@@ -34,67 +45,92 @@ struct LoadGenerator {
         due += schedule.gap()
       }
       let isSending = due < Double(end)
-      if !isSending, underWay.isEmpty || now > end + Self.patience { break }
-      try wait(until: isSending ? UInt64(due) : end + Self.patience)
+      if !isSending, underWay == 0 || now > end + Self.patience { break }
+      wait(until: isSending ? UInt64(due) : end + Self.patience)
     }
-    report.unanswered = underWay.count
+    report.unanswered = underWay
     report.secondsTaken = Double(MonotonicClock.now() - begin) / 1e9
     return report
   }
 
   private mutating func send(due: UInt64) {
-    guard underWay.count < most else {
+    guard underWay < most else {
       report.unsent += 1
       return
     }
-    guard let connection = idle.popLast() ?? another() else { return }
+    guard let connection = idleConnection() ?? another() else { return }
     report.lateness.append(MonotonicClock.now() - due)
     begin(on: connection, due: due)
   }
 
   private mutating func begin(on connection: LoadConnection, due: UInt64) {
-    connection.begin(due: due)
-    if !advance(connection) { underWay.append(connection) }
+    underWay += 1
+    take(connection.begin(message, due: due), from: connection)
+  }
+
+  /// The one that was used last, of those that the server has not ended.
+  private mutating func idleConnection() -> LoadConnection? {
+    while let connection = idle.popLast() {
+      if connection.isReusable { return connection }
+      forget(connection)
+    }
+    return nil
   }
 
   private mutating func another() -> LoadConnection? {
+    let slot = freeSlots.popLast() ?? UInt32(connections.count)
+    if slot == connections.count { connections.append(nil) }
+    connectionsMade &+= 1
     do {
-      return try LoadConnection(to: address)
+      let connection = try LoadConnection(ConnectionID(slot: slot, generation: connectionsMade), to: address)
+      try pollSet.add(connection.descriptor, connection.id)
+      connections[Int(slot)] = connection
+      return connection
     } catch {
+      freeSlots.append(slot)
       report.refused += 1
       return nil
     }
   }
 
-  /// - Returns: whether the request has ended.
-  private mutating func advance(_ connection: LoadConnection) -> Bool {
-    switch connection.advance(message, receivingThrough: &buffer) {
-    case .waiting: return false
+  private mutating func forget(_ connection: LoadConnection) {
+    connections[Int(connection.id.slot)] = nil
+    freeSlots.append(connection.id.slot)
+  }
+
+  /// Notes what became of a request, if it has ended.
+  private mutating func take(_ progress: LoadConnection.Progress, from connection: LoadConnection) {
+    if case .waiting = progress { return }
+    underWay -= 1
+    switch progress {
+    case .waiting: break
     case .refused: report.refused += 1
     case .broken: report.broken += 1
     case .stale: if let other = another() { begin(on: other, due: connection.due) }
     case .answered(let status):
       report.statuses[status, default: 0] += 1
       if status == 200 { report.latencies.append(MonotonicClock.now() - connection.due) }
-      if keepsAlive, connection.isReusable { idle.append(connection) }
+      if keepsAlive, connection.isReusable { return idle.append(connection) }
     }
-    return true
+    forget(connection)
   }
 
-  /// Goes on with what is under way as it becomes possible, once, for no longer than until then.
-  private mutating func wait(until time: UInt64) throws(ClientError) {
-    var entries = underWay.map { pollfd(fd: $0.descriptor, events: Int16($0.events), revents: 0) }
-    let count: Int
-    do throws(Errno) {
-      count = try poll(&entries, nanoseconds: time - min(time, MonotonicClock.now()))
-    } catch {
-      throw .system(operation: "poll", code: error.code)
+  /// Goes on with what is under way as it becomes possible, for no longer than until then.
+  private mutating func wait(until time: UInt64) {
+    // Setting it has the hardware's timer set, which costs as much as sending.
+    if time != alarm {
+      alarm = time
+      pollSet.setTimer(time)
     }
-    guard count > 0 else { return }
-    // From the end, so that what takes an ended one's place has had its turn.
-    for index in entries.indices.reversed() where entries[index].revents != 0 && advance(underWay[index]) {
-      underWay.swapAt(index, underWay.count - 1)
-      underWay.removeLast()
+    for index in 0..<pollSet.wait(milliseconds: -1) {
+      let event = pollSet.event(index)
+      guard case .connection(let id) = event.source, let connection = connections[Int(id.slot)], connection.id == id
+      else { continue }
+      if connection.isUnderWay {
+        take(connection.advance(message, receivingThrough: &buffer), from: connection)
+      } else if event.readiness.isReadable {
+        connection.endIdle()
+      }
     }
   }
 

@@ -17,6 +17,10 @@ struct LoadReport {
   /// The connection ended before the answer did, or the answer was not one.
   var broken = 0
   var unanswered = 0
+  /// How late a thread of each processor was that asked for nothing but to run, every millisecond.
+  var hiccups = DurationCounts()
+  /// Seconds that the hypervisor kept from the processors of this machine, one by one; nil where nobody says.
+  var secondsStolen: Double?
   /// How many answers had each.
   var statuses: [Int: Int] = [:]
 
@@ -42,7 +46,13 @@ struct LoadReport {
       for (name, share) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1)] {
         writer.member("\(name)_ms", Self.percentile(times, share))
       }
-      writer.member("late_ms", Self.percentile(lateness.sorted(), 0.99))
+      let late = lateness.sorted()
+      writer.member("late_ms", Self.percentile(late, 0.99))
+      writer.member("late_max_ms", Self.percentile(late, 1))
+      for (name, share) in [("p99", 0.99), ("p999", 0.999), ("max", 1)] {
+        writer.member("hiccup_\(name)_ms", Double(hiccups.percentile(share)) / 1e6)
+      }
+      if let secondsStolen { writer.member("stolen_ms", secondsStolen * 1e3) }
       writer.member("unsent", unsent)
       writer.member("statuses")
       writer.object { writer in

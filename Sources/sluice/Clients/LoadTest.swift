@@ -12,9 +12,15 @@ struct LoadTest: ParsableCommand {
       server that falls behind shows it, where clients that wait for their answers would merely ask less often. One \
       line of JSON says what came of it: offered (the rate asked for) and due (what chance made of it), rate (answers \
       with 200 a second), percentiles of their latencies, errors with statuses (refused: no connection; broken: it \
-      ended before its answer; unanswered: ten seconds after the last was due), unsent (due while all connections \
-      were busy) and late_ms, the 99th percentile of this program's own lateness: beyond a millisecond, it is the \
-      bottleneck. One thread, HTTP/1.1 in clear; answers need a Content-Length.
+      ended before its answer; unanswered: ten seconds after the last was due) and unsent (due while all connections \
+      were busy).
+
+      Not every tail is the server's. late_ms is the 99th percentile of this program's own lateness, late_max_ms the \
+      worst: beyond a millisecond, it is the bottleneck. hiccup_p99_ms, hiccup_p999_ms and hiccup_max_ms are how late a \
+      thread of each of this machine's processors was that asked to run every millisecond and for nothing else, \
+      stolen_ms is what the hypervisor kept from them all: latencies cannot be told from these where they are no \
+      longer. A server on this machine is among what keeps threads waiting; --rate 1 shows the machine without it. \
+      Requests are sent by one thread, HTTP/1.1 in clear; answers need a Content-Length.
       """)
 
   @Option(help: "Where to, such as http://127.0.0.1:8080/v1/ffn.")
@@ -57,10 +63,15 @@ struct LoadTest: ParsableCommand {
     do { content = try SmallFile.octets(of: body) } catch { throw StartError.unreadable("--body \(body): \(error)") }
     do throws(ClientError) {
       let schedule = Schedule(rate: rate, arrivals: arrivals, nanoseconds: time.nanoseconds)
-      var generator = LoadGenerator(
+      let generator = try LoadGenerator(
         message: message(content: content), address: try reachableAddress(), most: connections.value,
         keepsAlive: !closesConnections, schedule: schedule)
-      print(try generator.run().line)
+      let stolen = SystemTime.secondsStolen
+      let meter = try HiccupMeter()
+      var report = generator.run()
+      report.hiccups = meter.end()
+      if let stolen, let after = SystemTime.secondsStolen { report.secondsStolen = after - stolen }
+      print(report.line)
     } catch {
       throw StartError.unreachable("\(url): \(error)")
     }

@@ -44,9 +44,15 @@ final class LogSink: Sendable {
     if isFirst { queue.async { self.writePending() } }
   }
 
-  /// Returns when everything that was appended before is written.
+  /// Returns when everything that was appended before is written, or when nobody has read it for a second: a process
+  /// that is told to end does so whatever becomes of its log.
   func flush() {
-    queue.sync { writePending() }
+    let written = DispatchSemaphore(value: 0)
+    queue.async {
+      self.writePending()
+      written.signal()
+    }
+    _ = written.wait(timeout: .now() + .seconds(1))
   }
 
   private func writePending() {
