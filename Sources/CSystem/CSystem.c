@@ -59,6 +59,12 @@ void csystem_keep_freed_memory(int bytes, int largest) {
 #endif
 }
 
+void csystem_give_back_freed_memory(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 int csystem_set_v6_only(int descriptor) {
   int on = 1;
   return setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);

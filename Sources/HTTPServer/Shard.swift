@@ -49,6 +49,7 @@ actor Shard {
 
   private func serve() {
     while loop.turn(waitingMilliseconds: Self.waitMilliseconds) {}
+    loop.rest()
     if loop.isFinished { source?.cancel() }
   }
 

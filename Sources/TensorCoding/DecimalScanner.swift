@@ -19,13 +19,12 @@ enum DecimalScanner {
   /// - Parameters:
   ///   - text: what may be read.
   ///   - room: floats that there is room for.
-  /// - Returns: how many, and the byte behind them, `position` where there are none; nothing without AVX-512.
-  @inline(__always)
+  /// - Returns: how many, and the byte behind them, `position` where there are none: always without AVX-512.
   static func scanEights(
     _ position: UnsafePointer<UInt8>, of text: Range<UnsafePointer<UInt8>>,
     into result: UnsafeMutablePointer<Float>, room: Int
-  ) -> (count: Int, behind: UnsafePointer<UInt8>)? {
-    guard hasEightLanes, room >= Int(cdecimals_lanes) else { return nil }
+  ) -> (count: Int, behind: UnsafePointer<UInt8>) {
+    guard hasEightLanes, room >= Int(cdecimals_lanes) else { return (0, position) }
     let scanned = cdecimals_scan(text.lowerBound, position, text.upperBound, result, room)
     return (scanned.count, scanned.behind)
   }

@@ -42,26 +42,43 @@ extension JSONReader {
       sink.advance(to: next)
     }
     while next < stop, end - p >= DecimalScanner.reach {
-      if next >= eightsFrom, let eights = DecimalScanner.scanEights(p, of: start..<end, into: next, room: stop - next) {
+      if next >= eightsFrom {
+        let eights = DecimalScanner.scanEights(p, of: start..<end, into: next, room: stop - next)
         next += eights.count
-        p = eights.behind
         eightsFrom = next + pace.pause(after: eights.count)
-        if eights.count == 0 { continue }
-      } else {
-        guard let behind = DecimalScanner.scan(p, into: next) else { break }
+        if eights.count > 0 {
+          position = eights.behind
+          guard skipComma() else {
+            p = position
+            return .afterElement
+          }
+          p = position
+        }
+      }
+      let pause = min(stop, eightsFrom)
+      while next < pause, end - p >= DecimalScanner.reach {
+        guard let behind = DecimalScanner.scan(p, into: next) else { return .beforeElement }
         p = behind
         next += 1
-      }
-      guard p.pointee == UInt8(ascii: ",") else { return .afterElement }
-      p += 1
-      if p.pointee == UInt8(ascii: " ") { p += 1 }
-      if p.pointee <= UInt8(ascii: " ") {
-        position = p
-        skipWhitespace()
-        p = position
+        guard p.pointee == UInt8(ascii: ",") else { return .afterElement }
+        p += 1
+        if p.pointee == UInt8(ascii: " ") { p += 1 }
+        if p.pointee <= UInt8(ascii: " ") {
+          position = p
+          skipWhitespace()
+          p = position
+        }
       }
     }
     return .beforeElement
+  }
+
+  /// Moves behind the comma that stands at the cursor, and white space behind that.
+  private mutating func skipComma() -> Bool {
+    guard position.pointee == UInt8(ascii: ",") else { return false }
+    position += 1
+    skipWhitespace()
+    return true
   }
 }
 

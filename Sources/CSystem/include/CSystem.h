@@ -49,6 +49,9 @@ int csystem_set_no_delay(int descriptor);
 /// library is glibc. Its default gives back all but 128 KiB at once: a body of 60 KB is then paged in anew each time.
 void csystem_keep_freed_memory(int bytes, int largest);
 
+/// Has malloc give the whole pages that are free back to the system, in all arenas, where the C library is glibc.
+void csystem_give_back_freed_memory(void);
+
 /// Keeps an IPv6 listener off IPv4: each address means what it says.
 int csystem_set_v6_only(int descriptor);
 
