@@ -14,7 +14,6 @@ extension [UInt8] {
       if let crew, rows > 1 {
         return append(parts: Crew.parts(of: rows), by: crew) { $1.appendNested(tensor, rows: $0) }
       }
-      reserveCapacity(count + Swift.max(capacity - count, tensor.shape.count * 12 + 64))
       appendNested(tensor, rows: 0..<rows)
     case .flat:
       appendTensorHead(tensor.shape, .fp32)
@@ -96,6 +95,7 @@ extension [UInt8] {
   /// behind it as many as end with it.
   private mutating func appendNested(_ tensor: Tensor, rows: Range<Int>) {
     let shape = tensor.shape
+    reserveCapacity(count + Swift.max(capacity - count, rows.count * shape.last * 12 + 64))
     for row in rows {
       if row > rows.lowerBound { append(UInt8(ascii: ",")) }
       append(contentsOf: repeatElement(UInt8(ascii: "["), count: 1 + shape.axesAligned(with: row)))
