@@ -1,8 +1,8 @@
 import ArgumentParser
 import FeedForward
 
-/// GFLOP/s of a gated convolution and their share of the multiply–add peak, taken in turns with it; each one's best round,
-/// since a neighbour's load only ever adds.
+/// GFLOP/s of a gated convolution and their share of the multiply–add peak, taken in turns with it; each one's best
+/// round, since a neighbour's load only ever adds.
 struct ConvolutionBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convolution", abstract: "A gated convolution, beside the peak of multiply-adds.")

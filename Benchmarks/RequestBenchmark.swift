@@ -9,8 +9,8 @@ import Synchronization
 /// Nanoseconds of processor time of a whole request but for its sockets: its head and its body are read, it is queued,
 /// computed by the embedded model, for which there is next to nothing to compute, printed, encoded and counted.
 ///
-/// Instructions and allocations a request: run it under `valgrind --tool=callgrind` or `valgrind` with `--repetitions 1`
-/// and two values of `--turns`, and divide the difference of the two counts by that of the requests.
+/// Instructions and allocations a request: run it under `valgrind --tool=callgrind` or `valgrind` with `--repetitions
+/// 1` and two values of `--turns`, and divide the difference of the two counts by that of the requests.
 struct RequestBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "requests", abstract: "Nanoseconds a request from its octets to its answer's, without sockets.")

@@ -7,7 +7,8 @@ package struct BatchLimits: Sendable, Equatable {
   /// than the whole line could otherwise never be served, and a client told to retry would do so for ever.
   package var maxQueueRows: Int
 
-  /// How long the first entry of a batch that is not full waits for company. Zero joins what waits and waits for nobody.
+  /// How long the first entry of a batch that is not full waits for company. Zero joins what waits and waits for
+  /// nobody.
   package var batchDelay: Duration
 
   /// Rows of a batch that may pass between the slices of a longer one. What passes makes that one wait, so it is small.

@@ -1,9 +1,9 @@
 /// The waiting line, as a value: no clock, no thread, no lock. Time is monotonic nanoseconds, passed in.
 ///
-/// **Order.** Each key has a lane for each priority, first in, first out. Lanes of one priority that are due take turns:
-/// a lane gives one batch and goes to the end of the round, so an entry at the head of its lane waits for at most one
-/// batch of every other key, however much of theirs came before it. (Oldest first would make a small request wait for
-/// all that a heavy client sent.) A higher priority goes first, but never for ever: see ``PriorityTurns``.
+/// **Order.** Each key has a lane for each priority, first in, first out. Lanes of one priority that are due take
+/// turns: a lane gives one batch and goes to the end of the round, so an entry at the head of its lane waits for at
+/// most one batch of every other key, however much of theirs came before it. (Oldest first would make a small request
+/// wait for all that a heavy client sent.) A higher priority goes first, but never for ever: see ``PriorityTurns``.
 ///
 /// **Joining.** A batch takes entries from the head of a lane while they fit `maxBatchRows`, and stops at the first one
 /// that does not. Where there is room left, it goes on with the lanes that its key has at other priorities, the highest
@@ -164,9 +164,9 @@ package struct BatchQueue: ~Copyable {
     return .idle
   }
 
-  /// What may be computed in the middle of a batch of `key`: the first due batch of another key, cut to `rows` rows; nil
-  /// where every other lane's head has more. Its lane goes to the end of the round as after any batch; turns between
-  /// the priorities are not counted, the highest goes first.
+  /// What may be computed in the middle of a batch of `key`: the first due batch of another key, cut to `rows` rows;
+  /// nil where every other lane's head has more. Its lane goes to the end of the round as after any batch; turns
+  /// between the priorities are not counted, the highest goes first.
   package mutating func takePassing(_ key: BatchKey, rows: Int, now: UInt64) -> Batch? {
     advance(now: now)
     for priority in Priority.all {

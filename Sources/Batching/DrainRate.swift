@@ -11,7 +11,8 @@ struct DrainRate: Sendable {
   private let workers: Double
   private var rows = 0.0
   private var busySeconds = 0.0
-  /// Time of plain jobs since the last batch. It counts with the next one: jobs without rows must not thin out the sums.
+  /// Time of plain jobs since the last batch. It counts with the next one: jobs without rows must not thin out the
+  /// sums.
   private var jobSeconds = 0.0
 
   init(workers: Int) {

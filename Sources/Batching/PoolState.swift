@@ -30,7 +30,8 @@ struct PoolState: ~Copyable {
   let workers: Int
   var queue: BatchQueue
   var jobs = JobLine()
-  /// Rings at the queue's next event; only ever touched under the lock, so that times are set in the order of decisions.
+  /// Rings at the queue's next event; only ever touched under the lock, so that times are set in the order of
+  /// decisions.
   let alarm: any DispatchSourceTimer
   /// What everybody may read without the lock.
   private let occupancy: Occupancy

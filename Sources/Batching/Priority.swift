@@ -29,9 +29,9 @@ package struct Priority: Sendable, Hashable, Comparable {
 
 /// Which priority gives the next batch.
 ///
-/// The highest that has one, except that one which was passed over `patience` times in a row has a turn; of several such
-/// the one that was passed over most. So each that waits has at least one turn in `patience + 9`, whatever comes at the
-/// others.
+/// The highest that has one, except that one which was passed over `patience` times in a row has a turn; of several
+/// such the one that was passed over most. So each that waits has at least one turn in `patience + 9`, whatever comes
+/// at the others.
 struct PriorityTurns {
   /// Batches of higher priorities that a lower one lets go first.
   static let patience = 8

@@ -17,14 +17,14 @@ package enum Caller: Sendable {
   case anybody
   /// A job or an execution of this pool's: when it returns, its worker looks at the line.
   case worker
-  /// A thread that calls ``WorkerPool/settle()`` before it waits for anything. Where all that waits is one batch of up to
-  /// so many rows and every worker rests, the thread computes it itself then, which spares two hand-overs. Of an entry
-  /// that came alone, as those before it did, it may have `alone` rows.
+  /// A thread that calls ``WorkerPool/settle()`` before it waits for anything. Where all that waits is one batch of up
+  /// to so many rows and every worker rests, the thread computes it itself then, which spares two hand-overs. Of an
+  /// entry that came alone, as those before it did, it may have `alone` rows.
   case host(rows: Int, alone: Int = 0)
 }
 
-/// How workers stand beside other threads of the process: who reads requests and writes answers goes before who computes,
-/// else a busy pool keeps the next batch's requests in their sockets.
+/// How workers stand beside other threads of the process: who reads requests and writes answers goes before who
+/// computes, else a busy pool keeps the next batch's requests in their sockets.
 package enum WorkerPriority {
   /// On Linux a quality of service is a nice value and nothing else: this one is ``niceness``.
   static let qualityOfService = DispatchQoS.background
@@ -48,10 +48,10 @@ package enum WorkerPriority {
 /// pass, so that a small request waits for a slice of a large one and not for all of it. What passes is executed where
 /// the worker stands, at a second seat; nothing passes it in turn.
 ///
-/// **Hosts.** What a ``Caller/host(rows:)`` has brought stays with it until the end of its turn, unless more comes than it
-/// may compute: then a worker is woken at once. One host computes at a time, at a seat of its own. It may compute more
-/// where each of the last ``PoolState/solitude`` entries has found an empty line and everybody at rest: then nobody is
-/// there who would wait for it.
+/// **Hosts.** What a ``Caller/host(rows:)`` has brought stays with it until the end of its turn, unless more comes than
+/// it may compute: then a worker is woken at once. One host computes at a time, at a seat of its own. It may compute
+/// more where each of the last ``PoolState/solitude`` entries has found an empty line and everybody at rest: then
+/// nobody is there who would wait for it.
 ///
 /// **Expiry.** Entries past their deadline are given to `expire` at once, by a timer if all workers compute.
 package final class WorkerPool: Sendable {

@@ -29,8 +29,8 @@ package struct Checkpoint: Sendable {
   /// Opens a directory with `config.json` and weights, a safetensors file, or the index of a sharded one.
   ///
   /// A file whose tensors are named `gate_proj.weight`, `up_proj.weight` and `down_proj.weight`, without a prefix, is
-  /// one bare layer; one with `conv.weight` or `layers.N.conv.weight` is a gated convolution or a stack of them. Everything
-  /// else needs the `config.json` beside it.
+  /// one bare layer; one with `conv.weight` or `layers.N.conv.weight` is a gated convolution or a stack of them.
+  /// Everything else needs the `config.json` beside it.
   ///
   /// - Parameters:
   ///   - selection: the layers to load; all of them without it.

@@ -1,8 +1,8 @@
 /// `uri-host [ ":" port ]`: the value of Host, and the authority of a target (RFC 9110 §7.2, RFC 3986 §3.2).
 ///
-/// Stricter than the grammar in three points: the host is not empty, since an http URI with an empty one is invalid (RFC
-/// 9110 §4.2.1); there is no user information (§4.2.4); an address in brackets is an IPv6 address, not one of a future
-/// version. A port is at most 65535 and may be empty.
+/// Stricter than the grammar in three points: the host is not empty, since an http URI with an empty one is invalid
+/// (RFC 9110 §4.2.1); there is no user information (§4.2.4); an address in brackets is an IPv6 address, not one of a
+/// future version. A port is at most 65535 and may be empty.
 enum Authority {
   static func isValid(_ octets: RawSpan, _ range: Range<Int>, needsPort: Bool = false) -> Bool {
     var offset = range.lowerBound

@@ -6,8 +6,8 @@
 /// chunk-ext    = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
 /// last-chunk   = 1*("0") [ chunk-ext ] CRLF trailer-section CRLF
 /// ```
-/// Extensions and trailer fields are checked against their grammar, counted against their limits and dropped: no trailer
-/// can change what its request means (RFC 9110 §6.5.1).
+/// Extensions and trailer fields are checked against their grammar, counted against their limits and dropped: no
+/// trailer can change what its request means (RFC 9110 §6.5.1).
 struct ChunkedDecoder: Sendable {
   enum Step {
     case needsMoreInput

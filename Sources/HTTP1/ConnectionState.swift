@@ -223,8 +223,8 @@ extension ConnectionState {
   /// Takes the answer to a request; it goes out when those before it have.
   ///
   /// An answer before its request's content has come keeps the connection only where the rest is short and the client
-  /// sends it without being asked to; else the connection closes after it (RFC 9110 §10.1.1). A second answer, and one to
-  /// a request that was taken back, is dropped.
+  /// sends it without being asked to; else the connection closes after it (RFC 9110 §10.1.1). A second answer, and one
+  /// to a request that was taken back, is dropped.
   package mutating func respond(to id: ExchangeID, with response: Response) {
     guard id >= oldest, id - oldest < UInt64(exchanges.count) else { return }
     let index = Int(id - oldest)

@@ -1,8 +1,8 @@
 /// Reads the requests of one connection from the octets that its caller holds.
 ///
-/// The reader does no I/O and keeps no octets. The caller appends what it receives to a buffer and calls `next` until it
-/// asks for more input; octets before `offset` are done with and may go. Content is handed out as ranges of the input,
-/// nothing is copied. The work is linear in the octets, however they are split, and so is the outcome the same.
+/// The reader does no I/O and keeps no octets. The caller appends what it receives to a buffer and calls `next` until
+/// it asks for more input; octets before `offset` are done with and may go. Content is handed out as ranges of the
+/// input, nothing is copied. The work is linear in the octets, however they are split, and so is the outcome the same.
 ///
 /// ```swift
 /// while true {
@@ -42,8 +42,8 @@ package struct RequestReader: Sendable {
   private var hasSkippedEmptyLine = false
   private var contentLimit: Int
 
-  /// The method of the request that is being read, as soon as it is known and after a failure too: an answer to HEAD has
-  /// no content even where it is an error.
+  /// The method of the request that is being read, as soon as it is known and after a failure too: an answer to HEAD
+  /// has no content even where it is an error.
   package private(set) var method: Method?
 
   package init(limits: Limits = Limits()) {

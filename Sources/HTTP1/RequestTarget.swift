@@ -20,8 +20,8 @@ struct TargetParts {
 
   /// Parses the target in `range`, which is not empty.
   ///
-  /// Nothing is decoded or normalised; a fragment, a malformed percent-encoding and any octet outside RFC 3986's grammar
-  /// are refused.
+  /// Nothing is decoded or normalised; a fragment, a malformed percent-encoding and any octet outside RFC 3986's
+  /// grammar are refused.
   init(_ octets: RawSpan, _ range: Range<Int>, method: Method) throws(ProtocolError) {
     if method == .connect {
       guard Authority.isValid(octets, range, needsPort: true) else { throw .targetFormMismatch }

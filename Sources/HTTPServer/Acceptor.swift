@@ -25,7 +25,8 @@ final class Acceptor {
   /// A turn leaves further connections for the next one, so that a flood doesn't keep requests waiting.
   private static let connectionsPerTurn = 64
 
-  /// - Parameter refusal: the answer for a client whose address has too many connections; nil where it must not be in clear.
+  /// - Parameter refusal: the answer for a client whose address has too many connections; nil where it must not be in
+  ///   clear.
   init(
     listeners: [Listener], ledger: ConnectionLedger, shards: [Mailbox],
     refusal: (@Sendable (ServerFailure, FailedRequest) -> Response)?

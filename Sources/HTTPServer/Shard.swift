@@ -15,7 +15,8 @@ actor Shard {
 
   /// After its work a turn waits this long for more before the queue goes back to Dispatch. Under load the next request
   /// comes sooner, and the way through Dispatch (four syscalls and a thread switch) is saved. It is well beyond the
-  /// kernel's tick, so that no wait has the hardware's timer set: at one connection a wait of 1 ms costs 5 µs a request.
+  /// kernel's tick, so that no wait has the hardware's timer set: at one connection a wait of 1 ms costs 5 µs a
+  /// request.
   private static let waitMilliseconds: Int32 = 50
 
   init(

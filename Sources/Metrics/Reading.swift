@@ -1,5 +1,5 @@
-/// One series of a metric whose series come and go, such as those of the layers that are loaded: its labels, and what it
-/// holds at the moment of a scrape.
+/// One series of a metric whose series come and go, such as those of the layers that are loaded: its labels, and what
+/// it holds at the moment of a scrape.
 ///
 /// Values come from what the process holds, never from what a client sends.
 package struct Reading<Value: Sendable>: Sendable {

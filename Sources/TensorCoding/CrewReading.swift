@@ -4,8 +4,8 @@ internal import Synchronization
 /// A long matrix, read by several threads.
 ///
 /// Where rows begin and end is found first, by their brackets, which cost little to look for; then each thread scans
-/// rows of its own straight to where they belong in the matrix. Whatever is not a matrix of rows of one length is left to
-/// the reader that goes from left to right, which knows how to say what is wrong with it.
+/// rows of its own straight to where they belong in the matrix. Whatever is not a matrix of rows of one length is left
+/// to the reader that goes from left to right, which knows how to say what is wrong with it.
 extension JSONReader {
   /// Reads the nested array at the cursor.
   ///
@@ -42,8 +42,8 @@ extension JSONReader {
     return Tensor(shape: Shape(rows: rows.count, columns: width), storage: storage)
   }
 
-  /// The first bytes behind the rows' opening brackets, and the byte behind the matrix's closing one; nil where the text
-  /// is not made of at least two such rows. What stands in a row is not looked at: only that it has no bracket.
+  /// The first bytes behind the rows' opening brackets, and the byte behind the matrix's closing one; nil where the
+  /// text is not made of at least two such rows. What stands in a row is not looked at: only that it has no bracket.
   private func findRows() -> (rows: [UnsafePointer<UInt8>], behind: UnsafePointer<UInt8>)? {
     var cursor = self
     guard cursor.skip(UInt8(ascii: "[")) else { return nil }

@@ -1,4 +1,5 @@
-/// Long tensors, printed by several threads: each prints a part into bytes of its own, which are put together afterwards.
+/// Long tensors, printed by several threads: each prints a part into bytes of its own, which are put together
+/// afterwards.
 extension [UInt8] {
   /// Appends what `print` makes of each part, with commas between them.
   mutating func append(parts: [Range<Int>], by crew: Crew, _ print: @Sendable (Range<Int>, inout [UInt8]) -> Void) {

@@ -13,8 +13,8 @@ package final class FloatStorage: @unchecked Sendable {
   /// Nil until somebody wants to write to it.
   private var memory: UnsafeMutablePointer<Float>?
 
-  /// Room for `capacity` floats, of which none is written yet. The memory is taken when it is first written to: a result
-  /// that waits to be computed needs none.
+  /// Room for `capacity` floats, of which none is written yet. The memory is taken when it is first written to: a
+  /// result that waits to be computed needs none.
   package init(capacity: Int) {
     precondition(capacity >= 0)
     self.capacity = capacity

@@ -151,7 +151,8 @@ extension JSONReader {
 
 /// Well-formed UTF-8 byte sequences: table 3-7 of the Unicode Standard.
 enum UTF8Sequence {
-  /// Bytes of the sequence that begins with the non-ASCII byte at `position`; 0 if it is ill-formed or cut off by `end`.
+  /// Bytes of the sequence that begins with the non-ASCII byte at `position`; 0 if it is ill-formed or cut off by
+  /// `end`.
   static func length(at position: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>) -> Int {
     let second: ClosedRange<UInt8>
     let length: Int

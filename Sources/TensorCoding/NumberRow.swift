@@ -82,8 +82,8 @@ extension JSONReader {
   }
 }
 
-/// When numbers are scanned eight at a time: from the first on, and where that ends again after some that are scanned one
-/// by one, of which there are more and more as long as it gets nowhere.
+/// When numbers are scanned eight at a time: from the first on, and where that ends again after some that are scanned
+/// one by one, of which there are more and more as long as it gets nowhere.
 private struct EightsPace {
   /// The element before which eight are not tried.
   var from: Int

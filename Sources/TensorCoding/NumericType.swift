@@ -103,11 +103,11 @@ extension Tensor {
 }
 
 extension JSONReader {
-  /// Reads an array of numbers, nested or not, as elements of `type`: rounded to the narrower types, and taken exactly or
-  /// not at all in the wider ones.
+  /// Reads an array of numbers, nested or not, as elements of `type`: rounded to the narrower types, and taken exactly
+  /// or not at all in the wider ones.
   ///
-  /// - Throws: a mismatch as ``readTensor(limit:)`` does for an array, and for an element that is none of `type` or that
-  ///   float32 does not have.
+  /// - Throws: a mismatch as ``readTensor(limit:)`` does for an array, and for an element that is none of `type` or
+  ///   that float32 does not have.
   package mutating func readNumbers(as type: NumericType, limit limits: TensorLimits) throws(JSONError) -> Tensor {
     try expect(.array)
     let before = self

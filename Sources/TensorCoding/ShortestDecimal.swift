@@ -2,9 +2,9 @@
 ///
 /// Raffaello Giulietti, "The Schubfach way to render doubles" (2020), carried over from binary64 to binary32. In its
 /// notation a positive float is v = c · 2^q. All decimals that round to v lie between its neighbours' midpoints, and a
-/// power of ten 10^k just not longer than that interval leaves at most four candidates: the multiples of 10^k next to v,
-/// s and s + 1, and the multiples of 10^(k+1) next to it. Of those inside the interval the shorter ones win, then the
-/// nearest, then the even one. The interval is closed where c is even, as reading rounds ties to even.
+/// power of ten 10^k just not longer than that interval leaves at most four candidates: the multiples of 10^k next to
+/// v, s and s + 1, and the multiples of 10^(k+1) next to it. Of those inside the interval the shorter ones win, then
+/// the nearest, then the even one. The interval is closed where c is even, as reading rounds ties to even.
 enum ShortestDecimal {
   /// `digits` · 10^`exponent`, `digits` not 0 and at most 9 digits long, perhaps with zeros at its end.
   struct Decimal {
@@ -50,8 +50,8 @@ enum ShortestDecimal {
     return Decimal(digits: s + ((interval.middle & 3) + (s & 1) > 2 ? 1 : 0), exponent: k)
   }
 
-  /// 4v and the least and greatest of its rounding interval, in units of 10^k: integers, whose lowest bit stands for all
-  /// that is cut off behind it.
+  /// 4v and the least and greatest of its rounding interval, in units of 10^k: integers, whose lowest bit stands for
+  /// all that is cut off behind it.
   private struct Interval {
     let lower: UInt32
     let middle: UInt32

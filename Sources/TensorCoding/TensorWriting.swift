@@ -91,8 +91,8 @@ extension [UInt8] {
     append(parts: Crew.parts(of: tensor.shape.count), by: crew) { $1.appendFloats(floats($0)) }
   }
 
-  /// Some of the tensor's rows one after another; in front of each as many brackets as there are axes that begin with it, and
-  /// behind it as many as end with it.
+  /// Some of the tensor's rows one after another; in front of each as many brackets as there are axes that begin with
+  /// it, and behind it as many as end with it.
   private mutating func appendNested(_ tensor: Tensor, rows: Range<Int>) {
     let shape = tensor.shape
     reserveCapacity(count + Swift.max(capacity - count, rows.count * shape.last * 12 + 64))

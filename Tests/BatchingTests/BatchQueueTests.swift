@@ -108,7 +108,8 @@ import Testing
     #expect(line.retryAfterSeconds == 10)
   }
 
-  /// What comes for a key while enough of its batches are computed is joined until one of them ends, or a batch is full.
+  /// What comes for a key while enough of its batches are computed is joined until one of them ends, or a batch is
+  /// full.
   @Test func smallBatchesOfAKeyWaitForOneAnother() throws {
     let line = ScriptedLine(maxBatchRows: 4, partialPasses: 1)
     try line.enqueue(0)

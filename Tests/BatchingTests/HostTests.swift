@@ -123,7 +123,8 @@ import Testing
     let log = Log()
     let limits = BatchLimits(maxBatchRows: 64, maxQueueRows: 1_000)
     let pool = Pool(workers: 2, limits: limits, execute: { batch, _, _ in log.note(batch) }, expire: { _ in })
-    /// Whether the host has computed all entries of one turn: a turn that it leaves to a worker ends when that one rests.
+    /// Whether the host has computed all entries of one turn: a turn that it leaves to a worker ends when that one
+    /// rests.
     func isComputedHere(_ rows: [Int]) throws -> Bool {
       let before = log.all.count
       for count in rows { _ = try pool.submit(0, key: 1, rows: count, from: .host(rows: 8, alone: 12)) }

@@ -68,8 +68,8 @@ import Testing
     #expect(await server.stop() == 0)
   }
 
-  /// Twelve clients on a dense layer, a mixture, and the mixture with experts of their own: each answer has the digits of
-  /// the same rows sent alone, and some shared a batch.
+  /// Twelve clients on a dense layer, a mixture, and the mixture with experts of their own: each answer has the digits
+  /// of the same rows sent alone, and some shared a batch.
   @Test func companyOfEveryKindDoesNotChangeABit() async throws {
     let folder = try TemporaryFolder()
     defer { folder.remove() }

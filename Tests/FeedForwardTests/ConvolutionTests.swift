@@ -150,8 +150,8 @@ import Testing
     #expect(Self.isClose(found, dense.apply(to: Self.rows(input, 2))))
   }
 
-  /// Any sequences side by side, cut into chunks anyhow: each position has the bits that its sequence alone gives it, and
-  /// what comes later in the sequence changes nothing.
+  /// Any sequences side by side, cut into chunks anyhow: each position has the bits that its sequence alone gives it,
+  /// and what comes later in the sequence changes nothing.
   @Test(arguments: kernels)
   func samePositionSameBits(_ name: String) throws {
     var random = SplitMix(seed: 5)

@@ -18,8 +18,8 @@ import Testing
     }
   }
 
-  /// Whatever is sent, and in whatever order the answers come: each request that began is answered once and in its turn,
-  /// the last answer of a connection that ends is the only one that says so, and the end comes once and last.
+  /// Whatever is sent, and in whatever order the answers come: each request that began is answered once and in its
+  /// turn, the last answer of a connection that ends is the only one that says so, and the end comes once and last.
   @Test(arguments: 0..<8)
   func everyRequestIsAnsweredOnceAndInItsTurn(_ seed: Int) {
     var random = SplitMix64(state: UInt64(seed) << 32)

@@ -5,8 +5,8 @@ import Testing
 
 /// Requests that a client sends without waiting for their answers (RFC 9112, section 9.3.2), beside another client's.
 @Suite struct PipeliningTests {
-  /// A hundred requests are in the socket when another client's comes: it is handled after those that may be under way for
-  /// one connection at a time, and before all others.
+  /// A hundred requests are in the socket when another client's comes: it is handled after those that may be under way
+  /// for one connection at a time, and before all others.
   @Test func requestsInAdvanceWaitForThoseOfOthers() throws {
     let order = Mutex<[String]>([])
     let first = Signal()

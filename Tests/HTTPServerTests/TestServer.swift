@@ -73,7 +73,8 @@ final class TestServer: Sendable {
   }
 }
 
-/// Exchanges that wait for the end of their turn: each is answered with its query and with how many it was settled with.
+/// Exchanges that wait for the end of their turn: each is answered with its query and with how many it was settled
+/// with.
 private final class SettledExchanges: Sendable {
   private let exchanges = Mutex<[(exchange: Exchange, query: String)]>([])
 

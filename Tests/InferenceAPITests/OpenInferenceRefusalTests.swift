@@ -5,8 +5,8 @@ import Testing
 
 private typealias Message = OpenInferenceMessage
 
-/// What `infer` refuses: always with `{"error": "…"}`, a status that is not 200, and never 499, which a client takes for
-/// its own deadline.
+/// What `infer` refuses: always with `{"error": "…"}`, a status that is not 200, and never 499, which a client takes
+/// for its own deadline.
 @Suite struct OpenInferenceRefusalTests {
   struct Refusal: Sendable, CustomTestStringConvertible {
     let json: String

@@ -3,7 +3,8 @@ import HTTP1
 import InferenceAPI
 import Testing
 
-/// What an I/O queue computes itself at the end of its turn differs from what workers compute in nothing but who does it.
+/// What an I/O queue computes itself at the end of its turn differs from what workers compute in nothing but who does
+/// it.
 @Suite struct SettledTurnTests {
   private static func settled(_ adjust: (inout APIConfiguration) -> Void = { _ in }) throws -> Harness {
     var harness = try Harness(adjust: adjust)

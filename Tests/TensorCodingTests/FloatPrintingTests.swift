@@ -2,7 +2,8 @@ import Foundation
 import TensorCoding
 import Testing
 
-/// Printed numbers, many at a time and one by one, against the C library's `strtof` and the standard library's own shortest printer.
+/// Printed numbers, many at a time and one by one, against the C library's `strtof` and the standard library's own
+/// shortest printer.
 @Suite struct FloatPrintingTests {
   /// Prints the floats, and names those that do not read back bit by bit, that have other digits than the standard
   /// library's shortest ones, or that are no JSON.
@@ -43,8 +44,8 @@ import Testing
     return digits
   }
 
-  /// One float prints as it does among others, eight of which may be computed at once: floats of all sizes in turns, and
-  /// runs of those that are printed alike.
+  /// One float prints as it does among others, eight of which may be computed at once: floats of all sizes in turns,
+  /// and runs of those that are printed alike.
   @Test(arguments: 0..<4) func oneByOneAsInLists(_ part: UInt32) {
     let stride: UInt32 = 8_191
     var bits = part * 0x2000_0000

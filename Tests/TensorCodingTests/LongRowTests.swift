@@ -2,7 +2,8 @@ import Foundation
 import TensorCoding
 import Testing
 
-/// Rows that are long enough to be scanned several numbers at a time: what stands out among common numbers, at each place.
+/// Rows that are long enough to be scanned several numbers at a time: what stands out among common numbers, at each
+/// place.
 @Suite struct LongRowTests {
   private static let columns = 29
   private static let common = "-0.25"

@@ -1,10 +1,10 @@
 import FeedForward
 
-/// A gated convolution in a file of its own: `conv.weight` `[2·channels_out, channels_in, k]` and `conv.bias`, the value's
-/// outputs first, or a stack of them, `layers.0.conv.weight`, `layers.1.conv.weight` and so on.
+/// A gated convolution in a file of its own: `conv.weight` `[2·channels_out, channels_in, k]` and `conv.bias`, the
+/// value's outputs first, or a stack of them, `layers.0.conv.weight`, `layers.1.conv.weight` and so on.
 ///
-/// Weight norm stands as `weight_g` `[2·channels_out, 1, 1]` and `weight_v`, or as `parametrizations.weight.original0` and
-/// `original1` in their place (`torch.nn.utils.weight_norm`, old and new, over all but the first dimension).
+/// Weight norm stands as `weight_g` `[2·channels_out, 1, 1]` and `weight_v`, or as `parametrizations.weight.original0`
+/// and `original1` in their place (`torch.nn.utils.weight_norm`, old and new, over all but the first dimension).
 ///
 /// The gate is the metadata's `variant`, `glu` or `gtu`; `residual` is `blocks` or `none`, and says whether a stack's
 /// residual blocks add their input (``ConvolutionStack``). Without them it is `glu`, with residual blocks.

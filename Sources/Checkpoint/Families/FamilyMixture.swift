@@ -37,8 +37,8 @@ extension Family {
     /// `[E·d_ff, d_model]` each, expert below expert; down as it is used, untransposed.
     case stackedOnRows(gate: String, up: String, down: String)
     /// `[E, d_model, 2·d_ff]`, even columns the gate's and odd ones up's, and `[E, d_ff, d_model]`; each with a bias
-    /// `…_bias`. As MXFP4 they stand the other way round, `[E, 2·d_ff, d_model]` and `[E, d_model, d_ff]`, in `…_blocks`
-    /// of 32 elements and their `…_scales`.
+    /// `…_bias`. As MXFP4 they stand the other way round, `[E, 2·d_ff, d_model]` and `[E, d_model, d_ff]`, in
+    /// `…_blocks` of 32 elements and their `…_scales`.
     case interleavedTransposed(both: String, down: String)
   }
 

@@ -38,8 +38,8 @@ extension WeightType {
 }
 
 extension LayerAssembly {
-  /// What scales an F8_E4M3 weight: `…_scale_inv`, a scale for each block of rows and columns, or `…_scale`, one for each
-  /// row or one for all. Both multiply, whatever the first one's name says.
+  /// What scales an F8_E4M3 weight: `…_scale_inv`, a scale for each block of rows and columns, or `…_scale`, one for
+  /// each row or one for all. Both multiply, whatever the first one's name says.
   ///
   /// Without either the weight is as it stands, unless the configuration has it quantised.
   ///
@@ -96,8 +96,8 @@ extension LayerAssembly {
     }
   }
 
-  /// The matrices of `…_blocks` `[count, rows, columns/32, 16]`, two elements of MXFP4 in a byte, with a power of two for
-  /// each 32 in `…_scales` `[count, rows, columns/32]`; as gpt-oss is published.
+  /// The matrices of `…_blocks` `[count, rows, columns/32, 16]`, two elements of MXFP4 in a byte, with a power of two
+  /// for each 32 in `…_scales` `[count, rows, columns/32]`; as gpt-oss is published.
   mutating func mxfp4Stack(
     _ name: String, _ count: Int, _ rows: Size, columns: Int, held: Int
   ) throws(CheckpointError) -> [MatrixView] {

@@ -2,10 +2,12 @@ internal import CKernels
 
 /// One gated convolution, packed: a pair of panels for each tap, all of which read the same row blocks of the input.
 ///
-/// Always float32 arithmetic; weights stored as bf16 stay bf16 in memory. A position has the same bits whatever sequences
-/// are computed beside it: its sum goes tap by tap, the earliest input first, inside a tap in the order of a layer's.
+/// Always float32 arithmetic; weights stored as bf16 stay bf16 in memory. A position has the same bits whatever
+/// sequences are computed beside it: its sum goes tap by tap, the earliest input first, inside a tap in the order of a
+/// layer's.
 ///
-/// Unsafe pointers: sequences are read and written where the caller has them; scratch is the workspace's, reserved here.
+/// Unsafe pointers: sequences are read and written where the caller has them; scratch is the workspace's, reserved
+/// here.
 final class ConvolutionLayer: Sendable {
   let gate: Gate
   let channelsIn: Int
@@ -116,7 +118,8 @@ final class ConvolutionLayer: Sendable {
     }
   }
 
-  /// Copies a piece's positions into the row blocks, with the `width − 1` before them: zeros before the sequence's start.
+  /// Copies a piece's positions into the row blocks, with the `width − 1` before them: zeros before the sequence's
+  /// start.
   private func fill(_ blocks: UnsafeMutablePointer<Float>, rows: Int, with piece: Piece) {
     for channel in stride(from: 0, to: channelsIn, by: FFN_BLOCK_TERMS) {
       let count = min(FFN_BLOCK_TERMS, channelsIn - channel)
@@ -163,8 +166,8 @@ extension KernelView {
       base: UnsafeRawPointer(floats.base), type: .f32, outputs: outputs, channelsIn: channelsIn, width: width)
   }
 
-  /// The kernel whose output c has the direction of this one's and the length `magnitude[c]`, in float32. An output whose
-  /// direction is all zeros becomes NaN, as in PyTorch.
+  /// The kernel whose output c has the direction of this one's and the length `magnitude[c]`, in float32. An output
+  /// whose direction is all zeros becomes NaN, as in PyTorch.
   ///
   /// - Throws: `.outOfMemory`, `.unreadable`.
   fileprivate func normalised(

@@ -2,8 +2,9 @@
 ///
 /// A residual block is a run of layers that ends where the channels are as many as they were before it, at the first
 /// such layer: its input is added to its output, and nothing is applied to the sum. A layer that keeps the number of
-/// channels is therefore a block by itself, and a bottleneck (512 → 128 → 128 → 512) is one block of three; a layer from
-/// whose channels no later one returns adds nothing. A single layer, and a stack without residuals, is only convolved.
+/// channels is therefore a block by itself, and a bottleneck (512 → 128 → 128 → 512) is one block of three; a layer
+/// from whose channels no later one returns adds nothing. A single layer, and a stack without residuals, is only
+/// convolved.
 ///
 /// Sequences are independent: a position has the same bits whatever is computed beside its sequence.
 ///

@@ -46,8 +46,8 @@ package struct GradientRows {
 
 /// Where a backward pass writes the gradients of a layer's weights: `∂L/∂W`, summed over the rows of the pass.
 ///
-/// Each has the shape of its tensor, row-major, and is overwritten unless ``GradientRows/addsToWeights``; a bias only where
-/// the layer has one.
+/// Each has the shape of its tensor, row-major, and is overwritten unless ``GradientRows/addsToWeights``; a bias only
+/// where the layer has one.
 package struct WeightGradientOutputs {
   /// `[dFF, dIn]`
   package var gateProj: UnsafeMutablePointer<Float>

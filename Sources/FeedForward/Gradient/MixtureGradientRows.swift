@@ -73,8 +73,8 @@ package struct ChosenExperts {
 
 /// Where a backward pass writes the gradients of a mixture's weights: `∂L/∂W`, summed over the rows of the pass.
 ///
-/// Each has the shape of its tensor, row-major, and is overwritten. Where somebody else has chosen the experts, theirs are
-/// all there are.
+/// Each has the shape of its tensor, row-major, and is overwritten. Where somebody else has chosen the experts, theirs
+/// are all there are.
 package struct MixtureGradientOutputs {
   /// Those of ``MixtureLayer/experts``, in their order; 0 for an expert that no row went to.
   package var experts: [WeightGradientOutputs]

@@ -1,7 +1,7 @@
 internal import Glibc
 
-// How a row's routing weights depend on its logits, where the choice stays what it is: it jumps, and has no slope. With d
-// the gradients by the weights w, over the chosen k and m:
+// How a row's routing weights depend on its logits, where the choice stays what it is: it jumps, and has no slope. With
+// d the gradients by the weights w, over the chosen k and m:
 //
 //   softmax over all p, w = scale·p      ∂L/∂l_j = scale·p_j·(d_j − Σ_k d_k·p_k), d_j = 0 for those not chosen
 //   softmax over the chosen              ∂L/∂l_k = w_k·(d_k − Σ_m d_m·w_m); renormalised scores are the same function

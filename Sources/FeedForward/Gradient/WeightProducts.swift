@@ -4,8 +4,8 @@ internal import CKernels
 /// weights. X is packed like a projection's weights, G passes by in slices of transposed rows, so the sums have the
 /// kernels' order: over the rows of a chunk one chain, then chunk by chunk.
 ///
-/// Unsafe pointers: into the scratch that ``GradientScratch/reserveForWeights(of:rows:)`` has made long enough, and into
-/// matrices of the lengths that the parameters give.
+/// Unsafe pointers: into the scratch that ``GradientScratch/reserveForWeights(of:rows:)`` has made long enough, and
+/// into matrices of the lengths that the parameters give.
 struct WeightProducts {
   let rows: Int
   /// Whether results are set; they are added to what is there otherwise.

@@ -1,5 +1,5 @@
-/// What a request names as a layer, before it is packed: the feed-forward part of a Transformer layer, which is a layer or
-/// a mixture of them, or a stack of gated convolutions.
+/// What a request names as a layer, before it is packed: the feed-forward part of a Transformer layer, which is a layer
+/// or a mixture of them, or a stack of gated convolutions.
 package enum BlockWeights: Sendable {
   case layer(LayerWeights)
   case mixture(MixtureWeights)

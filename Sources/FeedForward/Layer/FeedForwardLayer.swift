@@ -10,8 +10,8 @@ internal import Synchronization
 /// help: each sum has one fixed order (see CKernels). In float32 and integer arithmetic it is one order on every kernel
 /// set.
 ///
-/// Unsafe pointers: rows are read and written where the caller has them, with no copy and no bounds check a number; their
-/// lengths follow from `rows` and the layer's widths, which the API has checked against the tensors.
+/// Unsafe pointers: rows are read and written where the caller has them, with no copy and no bounds check a number;
+/// their lengths follow from `rows` and the layer's widths, which the API has checked against the tensors.
 package final class FeedForwardLayer: Sendable {
   package let gate: Gate
   /// Inputs of a row.
@@ -130,8 +130,9 @@ package final class FeedForwardLayer: Sendable {
     }
   }
 
-  /// Two phases over panels: gate and up with the gate applied, then down. In integer arithmetic the first one quantises
-  /// the hidden rows as well, block by block. Between them stands the norm, where there is one, which takes whole rows.
+  /// Two phases over panels: gate and up with the gate applied, then down. In integer arithmetic the first one
+  /// quantises the hidden rows as well, block by block. Between them stands the norm, where there is one, which takes
+  /// whole rows.
   private func forwardChunk(
     input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>, activations: ActivationOutputs,
     workspace: Workspace, helpers: Team?

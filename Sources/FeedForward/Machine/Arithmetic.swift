@@ -9,7 +9,8 @@ package enum Arithmetic: String, Sendable, CaseIterable {
   /// float32 weights, and twice the rate on processors that multiply pairs of bf16. Error about 0.3%, at most 0.5%.
   case bf16
   /// Weights, inputs and hidden values as bytes, turned by blocks of 512 terms and scaled by the block's largest one,
-  /// summed exactly: a quarter of the memory, and twice bf16's rate on processors with VNNI. Error about 1.8%, at most 2%.
+  /// summed exactly: a quarter of the memory, and twice bf16's rate on processors with VNNI. Error about 1.8%, at most
+  /// 2%.
   case int8
   /// The same with weights of 4 bits in groups of 32 terms, each with a scale of 16 bits: a seventh of the memory, for
   /// the latency of few rows. The weights themselves err by 8%, hence the output by about 14%; beside that the
@@ -32,8 +33,8 @@ package enum Arithmetic: String, Sendable, CaseIterable {
     }
   }
 
-  /// What weights become in panels: those that bf16 holds exactly stay so in float32 arithmetic, which is half the memory
-  /// for the same bits.
+  /// What weights become in panels: those that bf16 holds exactly stay so in float32 arithmetic, which is half the
+  /// memory for the same bits.
   func panelType(isExactInBF16: Bool) -> ffn_type {
     switch self {
     case .f32: isExactInBF16 ? FFN_BF16 : FFN_F32

@@ -3,8 +3,8 @@ internal import Glibc
 /// How long a helper that has run out of work looks for more before it parks.
 ///
 /// Waking a thread takes tens of microseconds, as long as a small layer, and on a virtual machine more. So where work
-/// has been quick to follow of late, as it is with a client that asks again as soon as it has its answer, a helper waits
-/// for it; where it has not, it waits no longer than the gap between two phases of a pass.
+/// has been quick to follow of late, as it is with a client that asks again as soon as it has its answer, a helper
+/// waits for it; where it has not, it waits no longer than the gap between two phases of a pass.
 ///
 /// The time is passed in, in nanoseconds of any clock.
 package struct Patience {

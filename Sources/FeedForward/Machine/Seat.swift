@@ -1,12 +1,13 @@
 internal import Synchronization
 
-/// One thread's place in a team: a share of the current phase's chunks, from which any thread may claim the next, what is
-/// done with a chunk, and how many this thread has done.
+/// One thread's place in a team: a share of the current phase's chunks, from which any thread may claim the next, what
+/// is done with a chunk, and how many this thread has done.
 ///
-/// The next chunk, the share's end and the phase's number stand in one word, so that a claim holds for the phase that it
-/// was read from, or fails.
-// Unsafe: what `phase` points to is plain memory, written before the word that publishes the share and read only by whoever
-// has claimed one of its chunks, which keeps the phase from ending until that chunk is done; everything else is atomic.
+/// The next chunk, the share's end and the phase's number stand in one word, so that a claim holds for the phase that
+/// it was read from, or fails.
+// Unsafe: what `phase` points to is plain memory, written before the word that publishes the share and read only by
+// whoever has claimed one of its chunks, which keeps the phase from ending until that chunk is done; everything else is
+// atomic.
 struct Seat: ~Copyable {
   struct Phase {
     let context: UnsafeRawPointer

@@ -11,12 +11,12 @@ internal import Synchronization
 ///
 /// Every worker of the server passes the same team to its forward passes. A helper works only while fewer workers than
 /// `threads` do, so when the queue fills the cores with independent batches, each batch keeps to its own core. Between
-/// the phases of a pass and after it a helper spins for a while (``Patience``); then it parks, and a team at rest uses no
-/// processor time. A helper that finds itself on its caller's core moves to another one: there it would only take turns
-/// with the thread that it should help.
-// Unsafe: the seats are memory of the team's own, each on cache lines of its own, made before the helpers and freed after
-// them. `published` is written by the one caller that holds `isEngaged`. `helpers` is set before they start, and emptied
-// by `dismiss` when they have ended and nobody uses the team any more.
+/// the phases of a pass and after it a helper spins for a while (``Patience``); then it parks, and a team at rest uses
+/// no processor time. A helper that finds itself on its caller's core moves to another one: there it would only take
+/// turns with the thread that it should help.
+// Unsafe: the seats are memory of the team's own, each on cache lines of its own, made before the helpers and freed
+// after them. `published` is written by the one caller that holds `isEngaged`. `helpers` is set before they start, and
+// emptied by `dismiss` when they have ended and nobody uses the team any more.
 package final class Team: @unchecked Sendable {
   /// What a phase does with one chunk; `scratch` belongs to the thread that runs it.
   typealias Work =
@@ -184,8 +184,8 @@ package final class Team: @unchecked Sendable {
 }
 
 /// One thread of a team.
-// Unsafe: `thread` is written once before anybody reads it, the semaphore behind `parking` is made for threads and lives
-// as long as the object, and the scratch is the thread's own.
+// Unsafe: `thread` is written once before anybody reads it, the semaphore behind `parking` is made for threads and
+// lives as long as the object, and the scratch is the thread's own.
 private final class Helper: @unchecked Sendable {
   /// 1 for the first helper: how many others must leave a core idle for this one to work.
   let position: Int

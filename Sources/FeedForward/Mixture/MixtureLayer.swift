@@ -5,9 +5,9 @@ internal import Synchronization
 /// A mixture of experts, packed and ready to be applied: ``MixtureWeights`` says what it computes.
 ///
 /// The rows of a batch are grouped by expert, so that an expert's weights are streamed once for all rows that chose it.
-/// A row's sum runs over its experts in ascending order of their indices, then come the shared expert and the bias; each
-/// term is rounded before it is added. Together with the layers' own promise, the same row therefore gives the same bits
-/// whatever batch it is part of.
+/// A row's sum runs over its experts in ascending order of their indices, then come the shared expert and the bias;
+/// each term is rounded before it is added. Together with the layers' own promise, the same row therefore gives the
+/// same bits whatever batch it is part of.
 package final class MixtureLayer: Sendable {
   package let routing: Routing
   package let topK: Int
@@ -43,8 +43,8 @@ package final class MixtureLayer: Sendable {
   package var hasSharedGate: Bool { sharedGate != nil }
   package var hasOutputBias: Bool { outputBias != nil }
 
-  /// Bytes of the packed weights, which stay resident as long as the mixture does; from the first gradient on with those
-  /// of the transposed ones.
+  /// Bytes of the packed weights, which stay resident as long as the mixture does; from the first gradient on with
+  /// those of the transposed ones.
   package var residentBytes: Int {
     experts.reduce(0) { $0 + $1.residentBytes } + (shared?.residentBytes ?? 0) + router.byteCount
       + (sharedGate?.byteCount ?? 0) + (correction?.byteCount ?? 0) + (outputBias?.byteCount ?? 0)

@@ -14,8 +14,8 @@ package enum Routing: Sendable, Equatable {
   /// weights are the scores of the chosen, times `scale` (deepseek_v2).
   case softmaxInGroups(groups: Int, kept: Int, scale: Float)
   /// Scores are `σ(logit)`; score plus correction chooses, first the `kept` groups with the highest sums of their two
-  /// best, then experts within them. The weights are the scores without correction, divided by their sum + `floor` where
-  /// `renormalised`, times `scale` (deepseek_v3; lfm2_moe with a floor of 1e-6).
+  /// best, then experts within them. The weights are the scores without correction, divided by their sum + `floor`
+  /// where `renormalised`, times `scale` (deepseek_v3; lfm2_moe with a floor of 1e-6).
   case sigmoid(groups: Int, kept: Int, renormalised: Bool, scale: Float, floor: Double = 1e-20)
 
   /// How many groups the experts stand in, and how many of these are chosen from.

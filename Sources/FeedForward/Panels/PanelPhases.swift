@@ -26,8 +26,8 @@ extension ffn_arithmetic {
 }
 
 extension ffn_arithmetic {
-  /// Turns rows into row blocks, with the helpers' help if there are any and there are `share` floats or more: with fewer
-  /// the others would hear of it too late.
+  /// Turns rows into row blocks, with the helpers' help if there are any and there are `share` floats or more: with
+  /// fewer the others would hear of it too late.
   func run(_ job: ffn_blocking, share: Int, helpers: Team?, totals: UnsafeMutablePointer<Float>) {
     var phase = BlockingPhase(job: job, functions: self)
     guard let helpers, job.rows > 1, job.rows * job.terms >= share else {
@@ -44,8 +44,8 @@ extension ffn_arithmetic {
     }
   }
 
-  /// The first phase, and what it leaves to be blocked with it: whoever completes the panels of a block of hidden values
-  /// blocks it for all rows, while it is in that thread's caches and the others go on.
+  /// The first phase, and what it leaves to be blocked with it: whoever completes the panels of a block of hidden
+  /// values blocks it for all rows, while it is in that thread's caches and the others go on.
   ///
   /// - Parameter progress: room for a count for each block.
   func run(

@@ -24,8 +24,8 @@ package enum WeightType: String, Sendable {
 /// What the elements of a matrix are multiplied with as they are read: a scale for every block of rows and columns.
 ///
 /// The product is float32, rounded once.
-// Unsafe: holds a raw pointer, which is only ever read. Whoever makes the view keeps the scales alive and unwritten while
-// it is in use, as the matrix beside them; a layer reads both while it is made, and not after.
+// Unsafe: holds a raw pointer, which is only ever read. Whoever makes the view keeps the scales alive and unwritten
+// while it is in use, as the matrix beside them; a layer reads both while it is made, and not after.
 package struct WeightScales: @unchecked Sendable {
   /// Where the scales change along one dimension: row or column `i` has scale `(first + i·step) / block`.
   package struct Axis: Sendable {

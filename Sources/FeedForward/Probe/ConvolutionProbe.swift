@@ -1,7 +1,8 @@
 internal import CKernels
 
-/// A packed convolution held against its kernel as it is stored: a sequence as long as the kernel, of normally distributed
-/// inputs, goes through it, and a sample of its last position's sums, which meet every tap, is done again in float64.
+/// A packed convolution held against its kernel as it is stored: a sequence as long as the kernel, of normally
+/// distributed inputs, goes through it, and a sample of its last position's sums, which meet every tap, is done again
+/// in float64.
 ///
 /// Unsafe pointers: arrays of this probe's own, as long as the convolution's widths ask for.
 struct ConvolutionProbe {

@@ -13,8 +13,8 @@ package enum ContentCoding: String, Sendable, CaseIterable {
 
   /// The coding that a message's `Content-Encoding` fields name, nil for none.
   ///
-  /// Names are compared without case and `x-gzip` is `gzip` (RFC 9110, 8.4.1.3). `identity`, which a sender should leave
-  /// out, and empty list elements (RFC 9110, 5.6.1.2) say nothing. A body coded more than once is refused like an
+  /// Names are compared without case and `x-gzip` is `gzip` (RFC 9110, 8.4.1.3). `identity`, which a sender should
+  /// leave out, and empty list elements (RFC 9110, 5.6.1.2) say nothing. A body coded more than once is refused like an
   /// unknown coding: each layer multiplies what a bomb can do and no client needs it.
   ///
   /// - Parameter fieldValues: the value of each `Content-Encoding` field, in order.

@@ -33,7 +33,8 @@ package struct ContentEncoder: ~Copyable, @unchecked Sendable {
 
   /// Appends `content` as one complete stream to `output`.
   ///
-  /// - Complexity: about 9 ns a byte of printed floats; one allocation at most, of the upper bound that zlib states for the length.
+  /// - Complexity: about 9 ns a byte of printed floats; one allocation at most, of the upper bound that zlib states for
+  ///   the length.
   package mutating func encode(_ content: RawSpan, into output: inout [UInt8]) {
     deflateReset(stream)
     content.withUnsafeBytes { source in

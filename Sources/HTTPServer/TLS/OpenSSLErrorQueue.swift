@@ -1,9 +1,10 @@
 internal import COpenSSL
 
-/// What OpenSSL has to say about a call that failed: a queue which belongs to the thread, cleared before a call and read
-/// right after it.
+/// What OpenSSL has to say about a call that failed: a queue which belongs to the thread, cleared before a call and
+/// read right after it.
 enum OpenSSLErrorQueue {
-  /// Takes the entries, up to the first by libssl: its `SSL_R_…`. libcrypto's own, such as a cipher's, may stand before.
+  /// Takes the entries, up to the first by libssl: its `SSL_R_…`. libcrypto's own, such as a cipher's, may stand
+  /// before.
   static func takeSSLReason() -> Int32? {
     while case let code = ERR_get_error(), code != 0 {
       if ERR_GET_LIB(code) == ERR_LIB_SSL { return ERR_GET_REASON(code) }

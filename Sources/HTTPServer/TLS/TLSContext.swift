@@ -3,9 +3,9 @@ internal import COpenSSL
 /// All that the TLS connections of a server have in common: its identity, whom it trusts, what it offers.
 ///
 /// - TLS 1.2 and 1.3 (RFC 5246, 8446), nothing older (RFC 8996).
-/// - Forward secrecy and AEAD ciphers only, in the server's order, but ChaCha20 for a client that puts it first, as those
-///   without AES instructions do. Groups are X25519, P-256 and P-384: the finite-field ones cost the server a hundred
-///   times more than they cost the client.
+/// - Forward secrecy and AEAD ciphers only, in the server's order, but ChaCha20 for a client that puts it first, as
+///   those without AES instructions do. Groups are X25519, P-256 and P-384: the finite-field ones cost the server a
+///   hundred times more than they cost the client.
 /// - ALPN: `http/1.1` is chosen where the client offers it; an offer without it is refused with
 ///   `no_application_protocol` (RFC 7301, 3.2), and a client without ALPN gets HTTP/1.1 too.
 /// - Neither compression nor renegotiation nor early data.
@@ -17,8 +17,8 @@ internal import COpenSSL
 ///
 /// Unsafe: owner of one reference to an `SSL_CTX`, released once.
 package final class TLSContext: @unchecked Sendable {
-  // @unchecked Sendable: nothing here changes the SSL_CTX once it is made, and OpenSSL allows SSL_new on one context from
-  // any number of threads.
+  // @unchecked Sendable: nothing here changes the SSL_CTX once it is made, and OpenSSL allows SSL_new on one context
+  // from any number of threads.
 
   /// Borrowed by `TLSSession`, which takes a reference of its own.
   let handle: OpaquePointer

@@ -3,11 +3,11 @@ internal import COpenSSL
 /// The far end of OpenSSL: a BIO that reads records out of the caller's received bytes and writes them behind the
 /// caller's bytes to send.
 ///
-/// OpenSSL's own memory BIO does the same with buffers of its own, which cost two more copies of each record and stay as
-/// large as they have grown: after a reply of 60 KB an idle connection would keep more than that.
+/// OpenSSL's own memory BIO does the same with buffers of its own, which cost two more copies of each record and stay
+/// as large as they have grown: after a reply of 60 KB an idle connection would keep more than that.
 ///
-/// Unsafe: holds pointers to the memory of the caller of `TLSSession`, set for one call into OpenSSL and cleared when it
-/// returns. OpenSSL moves bytes within such calls only.
+/// Unsafe: holds pointers to the memory of the caller of `TLSSession`, set for one call into OpenSSL and cleared when
+/// it returns. OpenSSL moves bytes within such calls only.
 struct TLSRecordTransport {
   /// Received and not yet read.
   private var input = UnsafeRawBufferPointer(start: nil, count: 0)

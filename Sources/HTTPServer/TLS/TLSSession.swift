@@ -1,6 +1,7 @@
 internal import COpenSSL
 
-/// The TLS of one connection: ciphertext in, plaintext out, and the other way round. It knows no descriptor and no clock.
+/// The TLS of one connection: ciphertext in, plaintext out, and the other way round. It knows no descriptor and no
+/// clock.
 ///
 /// ```swift
 /// var session = TLSSession(context)
@@ -9,11 +10,11 @@ internal import COpenSSL
 /// session.close(outbound: &toSend)                                   // before the connection is shut
 /// ```
 ///
-/// Whatever is thrown, `outbound` may have got an alert that should still be sent before the connection is closed; after
-/// an error every further call throws the same one.
+/// Whatever is thrown, `outbound` may have got an alert that should still be sent before the connection is closed;
+/// after an error every further call throws the same one.
 ///
-/// Costs: a handshake is 0.2 ms with a key on P-256, twice that with RSA of 2048 bits, most of it in the call that takes
-/// the client's hello; a small request and its response 1 µs each, 60 KB 15 µs; an idle session 14 KiB.
+/// Costs: a handshake is 0.2 ms with a key on P-256, twice that with RSA of 2048 bits, most of it in the call that
+/// takes the client's hello; a small request and its response 1 µs each, 60 KB 15 µs; an idle session 14 KiB.
 ///
 /// Sizes: `receive` appends less plaintext than it is given ciphertext plus one record (16 KiB), and keeps less than a
 /// record. What it appends to `outbound` is about as much as it was given, or a handshake's flight (some KiB): a caller

@@ -41,8 +41,8 @@ package enum TLSSessionError: Error, Equatable, Sendable, CustomStringConvertibl
     }
   }
 
-  /// What a call on `ssl` that answered `status`, just now and on this thread, means; nil where it only wants more bytes
-  /// or the peer has closed in good order.
+  /// What a call on `ssl` that answered `status`, just now and on this thread, means; nil where it only wants more
+  /// bytes or the peer has closed in good order.
   init?(_ ssl: OpaquePointer, status: Int32) {
     switch SSL_get_error(ssl, status) {
     case SSL_ERROR_NONE, SSL_ERROR_WANT_READ, SSL_ERROR_ZERO_RETURN: return nil

@@ -70,7 +70,8 @@ package final class AdmittedRequest: Sendable {
 }
 
 extension RequestID {
-  /// A client's own id of a request: 1 to 128 letters, digits and `-._~`, once; anything else is as if it were not there.
+  /// A client's own id of a request: 1 to 128 letters, digits and `-._~`, once; anything else is as if it were not
+  /// there.
   static func clientID(_ values: [String]) -> String? {
     guard values.count == 1, 1...128 ~= values[0].utf8.count else { return nil }
     let isPlain = values[0].utf8.allSatisfy { octet in

@@ -138,7 +138,8 @@ final class Call: Sendable {
     }
   }
 
-  /// Ends the call when nobody waits for its answer. To be called where the answer takes longer than the I/O queue's turn.
+  /// Ends the call when nobody waits for its answer. To be called where the answer takes longer than the I/O queue's
+  /// turn.
   func watchForCancellation() {
     sink.onCancel { [weak self] cancellation in self?.cancel(cancellation) }
   }

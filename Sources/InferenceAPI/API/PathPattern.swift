@@ -43,9 +43,9 @@ struct PathPattern: Sendable, Equatable, CustomStringConvertible {
 
 /// A request's path (as it was sent, without its query), taken apart once for all patterns that it is compared with.
 ///
-/// It is split at its slashes before its percent-encoding is undone (RFC 3986, sections 2.4 and 3.3), so a name may hold
-/// an encoded slash and never reaches into another segment. Empty and dot segments are segments like any other: they
-/// match no literal, and no path is rewritten.
+/// It is split at its slashes before its percent-encoding is undone (RFC 3986, sections 2.4 and 3.3), so a name may
+/// hold an encoded slash and never reaches into another segment. Empty and dot segments are segments like any other:
+/// they match no literal, and no path is rewritten.
 struct RequestPath {
   /// Nil for a segment whose percent-encoding is broken: it is like no other. Empty where the path is no path.
   let segments: [String?]

@@ -138,8 +138,8 @@ final class Key: Sendable {
 
   var counts: Counts { state.withLock { $0.counts } }
 
-  /// A token bucket: `rate` tokens a second flow in, up to `burst`, and a request takes one. A request that finds as many
-  /// under way as there may be takes none.
+  /// A token bucket: `rate` tokens a second flow in, up to `burst`, and a request takes one. A request that finds as
+  /// many under way as there may be takes none.
   func enter(now: Nanoseconds) -> Verdict {
     state.withLock { state in
       if let limit = state.rule.concurrency, state.underWay >= limit { return .concurrencyLimited(limit: limit) }

@@ -3,8 +3,8 @@ internal import FeedForward
 internal import Synchronization
 internal import TensorCoding
 
-/// A forward pass that a request asks for, with the backward pass after it where it asks for gradients: everything about
-/// it has been checked.
+/// A forward pass that a request asks for, with the backward pass after it where it asks for gradients: everything
+/// about it has been checked.
 struct ForwardRequest: Sendable {
   enum Subject: Sendable {
     case packed(Block)
@@ -76,8 +76,9 @@ struct JobTurn: Sendable {
 
 /// The worker pool with what each worker computes in.
 ///
-/// Requests for one packed layer or mixture are joined; a layer that came with its request is packed and computed by itself. The
-/// bits of a row do not depend on what it was joined with: that is the engine's promise, and rows are only copied here.
+/// Requests for one packed layer or mixture are joined; a layer that came with its request is packed and computed by
+/// itself. The bits of a row do not depend on what it was joined with: that is the engine's promise, and rows are only
+/// copied here.
 final class Inference: Sendable {
   /// A request in the line, with the memory that its result goes into. A class, because a line moves its payloads
   /// about.

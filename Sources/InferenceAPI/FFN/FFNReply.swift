@@ -56,8 +56,8 @@ extension JSONWriter {
     }
   }
 
-  /// Prints a tensor of whole numbers as nested arrays of integers, whatever the form of those beside it: no datatype of
-  /// theirs holds every index.
+  /// Prints a tensor of whole numbers as nested arrays of integers, whatever the form of those beside it: no datatype
+  /// of theirs holds every index.
   mutating func integers(_ tensor: Tensor) {
     let floats = tensor.floats
     nest(floats[...], tensor.shape.dims[...])

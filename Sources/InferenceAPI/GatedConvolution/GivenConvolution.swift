@@ -69,8 +69,8 @@ struct GivenConvolution: Sendable {
     fileprivate func pointer(_ layer: Int) -> String { isStack ? "/weights/\(layer)" : "/weights" }
   }
 
-  /// - Throws: `.memberRank` where a kernel has not three dimensions or a bias not one, `.convolution` where the shapes do
-  ///   not make gated convolutions, or one does not take what the one before it gives.
+  /// - Throws: `.memberRank` where a kernel has not three dimensions or a bias not one, `.convolution` where the shapes
+  ///   do not make gated convolutions, or one does not take what the one before it gives.
   init(gate: Gate, _ tensors: Tensors, residual: Residual) throws(APIError) {
     var layers: [ConvolutionWeights] = []
     for (place, layer) in tensors.layers.enumerated() {

@@ -20,8 +20,8 @@ package struct ModelPacking: Sendable {
   /// as they have been read.
   ///
   /// - Throws: `.layer`, `.mixture` or `.convolution` where its tensors do not fit each other or there is no memory for
-  ///   them, `.checkpoint` where a file has been cut short since it was opened, or cannot be read any more, `.selfCheck` where
-  ///   it does not compute what its weights say.
+  ///   them, `.checkpoint` where a file has been cut short since it was opened, or cannot be read any more,
+  ///   `.selfCheck` where it does not compute what its weights say.
   ///
   /// - Parameter stored: what an earlier packing has left of the model; none of the matrices is read then.
   package func pack(

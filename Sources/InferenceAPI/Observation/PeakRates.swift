@@ -1,7 +1,8 @@
 internal import FeedForward
 internal import Synchronization
 
-/// What one thread could compute at most, in multiply–adds per second of each arithmetic, once somebody has measured it.
+/// What one thread could compute at most, in multiply–adds per second of each arithmetic, once somebody has measured
+/// it.
 final class PeakRates: Sendable {
   private let rates = Mutex<[Arithmetic: Double]>([:])
 

@@ -48,8 +48,8 @@ extension InferenceAPI {
     }
   }
 
-  /// GET /v2/models/{model}/config: Triton's model configuration as far as it says anything here. Dimensions are without
-  /// the rows, whose number is bounded by `max_batch_size`.
+  /// GET /v2/models/{model}/config: Triton's model configuration as far as it says anything here. Dimensions are
+  /// without the rows, whose number is bounded by `max_batch_size`.
   func describeConfiguration(_ call: Call) {
     answer(call) { served, writer in
       let subject = served.subject

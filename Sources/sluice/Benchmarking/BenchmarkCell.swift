@@ -9,7 +9,8 @@ struct BenchmarkCell {
   let time: Quartiles
   /// Operations in a nanosecond at the median, a multiply–add being two.
   let gops: Double
-  /// Bytes of packed weights in a nanosecond at the median; nil for a mixture, whose rows need some of its experts only.
+  /// Bytes of packed weights in a nanosecond at the median; nil for a mixture, whose rows need some of its experts
+  /// only.
   let gbps: Double?
   /// Of the round's peak of multiply–adds.
   let peakShare: Quartiles

@@ -5,8 +5,8 @@ import TensorCoding
 /// One layer that is measured on demand, by a script that measures other programs in between.
 ///
 /// Each line `ROWS SECONDS` on standard input is one turn, answered on standard output by a line
-/// `{"record":"turn","rows":8,"passes":120,"median_us":161.2,"least_us":158.9}`. The first answer, without a question, is
-/// `{"record":"ready"}`. The end of the input is the end.
+/// `{"record":"turn","rows":8,"passes":120,"median_us":161.2,"least_us":158.9}`. The first answer, without a question,
+/// is `{"record":"ready"}`. The end of the input is the end.
 struct BenchmarkTurns {
   let rounds: LayerRounds
 

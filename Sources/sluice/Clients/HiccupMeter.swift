@@ -6,9 +6,9 @@ import Synchronization
 /// What keeps threads from running, whoever's fault it is: a thread for each processor, bound to it, is due every
 /// millisecond and notes how late it came.
 ///
-/// The idea is jHiccup's (Tene, 2012), by processor: nobody's answer is sooner than a thread runs that asks for nothing else.
-/// What was due while a thread was kept counts as well, each time with its own lateness, or a stall of a second would
-/// count as little as one of a millisecond.
+/// The idea is jHiccup's (Tene, 2012), by processor: nobody's answer is sooner than a thread runs that asks for nothing
+/// else. What was due while a thread was kept counts as well, each time with its own lateness, or a stall of a second
+/// would count as little as one of a millisecond.
 // Unsafe: the meters are handed to their threads retained, and read only when those have been joined.
 final class HiccupMeter {
   private var threads: [pthread_t] = []
