@@ -38,7 +38,7 @@ let package = Package(
       swiftSettings: language),
     .target(name: "Batching", swiftSettings: memorySafe),
     .target(name: "FeedForward", dependencies: ["CKernels"], swiftSettings: language),
-    .target(name: "Checkpoint", dependencies: ["FeedForward", "TensorCoding"], swiftSettings: language),
+    .target(name: "Checkpoint", dependencies: ["FeedForward", "TensorCoding", "CMapping"], swiftSettings: language),
     .target(name: "TensorCoding", dependencies: ["CDecimals"], swiftSettings: language),
     .target(name: "Metrics", swiftSettings: memorySafe),
     .target(name: "HTTPServer", dependencies: ["HTTP1", "CSystem", "COpenSSL", "CZlib"], swiftSettings: language),
@@ -57,6 +57,7 @@ let package = Package(
 
     .target(name: "CKernels", cSettings: c),
     .target(name: "CDecimals", cSettings: c),
+    .target(name: "CMapping", cSettings: c),
     .target(name: "CSystem", cSettings: c),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),

@@ -19,6 +19,9 @@ package struct BatchLimits: Sendable, Equatable {
   /// another, a pass that is left alone is sooner done.
   package var partialPasses = Int.max
 
+  /// Whether batches whose passes take milliseconds wait for those whose answers their key has just given.
+  package var gathers = false
+
   package init(maxBatchRows: Int, maxQueueRows: Int, batchDelay: Duration = .zero) {
     precondition(maxBatchRows > 0 && maxQueueRows > 0 && batchDelay >= .zero, "limits are positive")
     self.maxBatchRows = maxBatchRows

@@ -12,7 +12,8 @@
 /// **Passing.** Between the slices of a long batch a short one of another key may go, see ``takePassing(_:rows:now:)``.
 ///
 /// **Due.** A lane is due once its head has waited `batchDelay` or it holds a full batch, whichever comes first. While
-/// `partialPasses` batches of its key are computed, it is due only when it holds a full one.
+/// `partialPasses` batches of its key are computed, it is due only when it holds a full one. Where `gathers`, it waits
+/// besides for those whose answers its key has just given, if they were back soon before: see ``Company``.
 ///
 /// **Deadlines.** An entry whose deadline has come leaves as expired before anything else leaves, and is never in a
 /// batch, wherever in its lane it stands.
@@ -80,6 +81,9 @@ package struct BatchQueue: ~Copyable {
   private var held = Slab<Lane>.Chain()
   /// Batches of each key that have been taken and not completed; not counted where `partialPasses` has no bound.
   private var passes: [BatchKey: Int] = [:]
+  /// Of the keys whose passes take long; at most ``companyLimit``.
+  private var company: [BatchKey: Company] = [:]
+  private static let companyLimit = 256
   private var deadlines = DeadlineHeap()
   private var nextSequence: UInt64 = 0
   private var drainRate: DrainRate
@@ -143,6 +147,7 @@ package struct BatchQueue: ~Copyable {
       unplace(lane)
       makeDue(lane)
     }
+    if company[key]?.came(at: now) == true { release(key, now: now) }
     return Ticket(slot: slot, sequence: sequence)
   }
 
@@ -200,15 +205,46 @@ package struct BatchQueue: ~Copyable {
   }
 
   /// Ends a batch of `key` that was taken: what its key has waiting meanwhile may be due.
-  package mutating func complete(_ key: BatchKey) {
+  ///
+  /// - Parameters:
+  ///   - entries: of the batch.
+  ///   - nanoseconds: that computing it took.
+  package mutating func complete(_ key: BatchKey, entries: Int, nanoseconds: UInt64, now: UInt64) {
+    if limits.gathers { noteCompany(of: key, entries: entries, nanoseconds: nanoseconds, now: now) }
     guard let count = passes[key] else { return }
     passes[key] = count > 1 ? count - 1 : nil
     for priority in Priority.all where laneCounts[priority.place] > 0 {
       guard let lane = laneOfName[LaneName(key: key, priority: priority)], lanes[lane].place == .crowded else {
         continue
       }
-      makeDue(lane)
+      lanes[lane].dueAt = dueTime(of: lane, now: now)
+      place(lane, now: now)
     }
+  }
+
+  private mutating func noteCompany(of key: BatchKey, entries: Int, nanoseconds: UInt64, now: UInt64) {
+    guard nanoseconds >= Company.shortestPass else {
+      if company[key] != nil { company[key] = nil }
+      return
+    }
+    if company.count >= Self.companyLimit, company[key] == nil { company = [:] }
+    company[key, default: Company()].left(entries: entries, nanoseconds: nanoseconds, now: now)
+  }
+
+  /// Everybody is there whom the key's batches have waited for.
+  private mutating func release(_ key: BatchKey, now: UInt64) {
+    for priority in Priority.all where laneCounts[priority.place] > 0 {
+      guard let lane = laneOfName[LaneName(key: key, priority: priority)], lanes[lane].place == .held else { continue }
+      unplace(lane)
+      lanes[lane].dueAt = dueTime(of: lane, now: now)
+      place(lane, now: now)
+    }
+  }
+
+  /// When a lane with entries is due that is not full.
+  private func dueTime(of lane: Int, now: UInt64) -> UInt64 {
+    let dueAt = waiting[lanes[lane].entries.head].enqueuedAt.clampedAdded(batchDelay)
+    return max(dueAt, company[lanes[lane].name.key]?.wait(at: now) ?? 0)
   }
 
   /// Counts work that a worker has finished, for `retryAfterSeconds`.
@@ -252,7 +288,7 @@ package struct BatchQueue: ~Copyable {
     }
     guard entries.count > taken, remaining > 0 else { return }
     unplace(lane)
-    lanes[lane].dueAt = waiting[lanes[lane].entries.head].enqueuedAt.clampedAdded(batchDelay)
+    lanes[lane].dueAt = dueTime(of: lane, now: now)
     place(lane, now: now)
   }
 
@@ -274,7 +310,8 @@ package struct BatchQueue: ~Copyable {
 
 extension BatchQueue {
   private mutating func openLane(_ name: LaneName, now: UInt64) -> Int {
-    let lane = lanes.insert(Lane(name: name, dueAt: now.clampedAdded(batchDelay)))
+    let dueAt = max(now.clampedAdded(batchDelay), company[name.key]?.wait(at: now) ?? 0)
+    let lane = lanes.insert(Lane(name: name, dueAt: dueAt))
     laneOfName[name] = lane
     laneCounts[name.priority.place] += 1
     place(lane, now: now)

@@ -6,6 +6,8 @@ struct FinishedWork {
   /// The batch's; nil of a job.
   var key: BatchKey?
   var rows: Int
+  /// Of the batch.
+  var entries: Int
   var nanoseconds: UInt64
 }
 
@@ -109,7 +111,7 @@ struct PoolState: ~Copyable {
   /// - Parameter arrives: whether this is the worker's first look since it was woken.
   mutating func turn(of worker: Int, arrives: Bool, finished: FinishedWork?, now: UInt64) -> (Turn, woken: Int?) {
     if arrives { arrivals -= 1 }
-    if let finished { observe(finished) }
+    if let finished { observe(finished, now: now) }
     let turn = takeTurn(now: now)
     if case .rest = turn {
       idle.append(worker)
@@ -130,8 +132,8 @@ struct PoolState: ~Copyable {
   }
 
   /// What passed is completed; the worker to be woken for what waited behind it.
-  mutating func passed(_ key: BatchKey) -> Int? {
-    queue.complete(key)
+  mutating func passed(_ batch: Batch, nanoseconds: UInt64, now: UInt64) -> Int? {
+    queue.complete(batch.key, entries: batch.entries.count, nanoseconds: nanoseconds, now: now)
     return claimWorker()
   }
 
@@ -153,9 +155,9 @@ struct PoolState: ~Copyable {
   }
 
   /// The worker to be woken for what came meanwhile.
-  mutating func hostFinished(_ finished: FinishedWork) -> (woken: Int?, done: [@Sendable () -> Void]) {
+  mutating func hostFinished(_ finished: FinishedWork, now: UInt64) -> (woken: Int?, done: [@Sendable () -> Void]) {
     isHostComputing = false
-    observe(finished)
+    observe(finished, now: now)
     return (claimWorker(), drained())
   }
 
@@ -179,9 +181,10 @@ struct PoolState: ~Copyable {
     queue.queuedRows <= rows && queue.dueBatches == 1 && jobs.count == 0 && idle.count == workers && !isHostComputing
   }
 
-  private mutating func observe(_ finished: FinishedWork) {
+  private mutating func observe(_ finished: FinishedWork, now: UInt64) {
     queue.observe(rows: finished.rows, nanoseconds: finished.nanoseconds)
-    if let key = finished.key { queue.complete(key) }
+    guard let key = finished.key else { return }
+    queue.complete(key, entries: finished.entries, nanoseconds: finished.nanoseconds, now: now)
   }
 
   private mutating func takeTurn(now: UInt64) -> Turn {

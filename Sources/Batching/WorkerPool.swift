@@ -160,9 +160,10 @@ package final class WorkerPool: Sendable {
     report(turn.done)
     guard let batch = turn.batch else { return }
     execute(batch, Self.seats(workers: workers) - 1) { 0 }
+    let now = MonotonicClock.now()
     let finished = FinishedWork(
-      key: batch.key, rows: batch.rows, nanoseconds: MonotonicClock.now() - started)
-    let (woken, done) = state.withLock { $0.hostFinished(finished) }
+      key: batch.key, rows: batch.rows, entries: batch.entries.count, nanoseconds: now - started)
+    let (woken, done) = state.withLock { $0.hostFinished(finished, now: now) }
     if let woken { wake(woken) }
     report(done)
   }
@@ -215,11 +216,12 @@ package final class WorkerPool: Sendable {
         var rows = batch.rows
         execute(batch, worker) { letPass(batch.key, worker, &rows) }
         now = MonotonicClock.now()
-        finished = FinishedWork(key: batch.key, rows: rows, nanoseconds: now - started)
+        finished = FinishedWork(
+          key: batch.key, rows: rows, entries: batch.entries.count, nanoseconds: now - started)
       case .job(let job):
         job()
         now = MonotonicClock.now()
-        finished = FinishedWork(key: nil, rows: 0, nanoseconds: now - started)
+        finished = FinishedWork(key: nil, rows: 0, entries: 0, nanoseconds: now - started)
       case .expired(let entries):
         entries.forEach(expire)
         now = MonotonicClock.now()
@@ -242,7 +244,8 @@ package final class WorkerPool: Sendable {
     if let batch {
       execute(batch, workers + worker) { 0 }
       rows += batch.rows
-      if let woken = state.withLock({ $0.passed(batch.key) }) { wake(woken) }
+      let now = MonotonicClock.now()
+      if let woken = state.withLock({ $0.passed(batch, nanoseconds: now - started, now: now) }) { wake(woken) }
     }
     return MonotonicClock.now() - started
   }

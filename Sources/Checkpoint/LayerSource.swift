@@ -32,11 +32,11 @@ package struct LayerSource: Sendable {
   /// Keeps the mappings behind the views alive.
   let files: [MappedFile]
 
-  /// Checks, right before the weights are read, that their files have not been cut short since they were opened:
-  /// reading beyond a file's end would end the process.
+  /// Checks, before the weights are read and again before what was made of them is believed, that their files have not
+  /// been cut short since they were opened: what is cut off reads as zeros.
   ///
-  /// - Throws: ``CheckpointError/shrunk(path:opened:found:)``.
+  /// - Throws: as ``MappedFile/confirmWhole()``.
   package func confirmFiles() throws(CheckpointError) {
-    for file in files { try file.confirmSize() }
+    for file in files { try file.confirmWhole() }
   }
 }

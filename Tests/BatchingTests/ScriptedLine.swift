@@ -7,10 +7,11 @@ final class ScriptedLine {
 
   init(
     maxBatchRows: Int = 8, maxQueueRows: Int = 1_000, batchDelay: Duration = .zero, partialPasses: Int = .max,
-    workers: Int = 1
+    gathers: Bool = false, workers: Int = 1
   ) {
     var limits = BatchLimits(maxBatchRows: maxBatchRows, maxQueueRows: maxQueueRows, batchDelay: batchDelay)
     limits.partialPasses = partialPasses
+    limits.gathers = gathers
     queue = BatchQueue(limits: limits, workers: workers)
   }
 
@@ -32,7 +33,9 @@ final class ScriptedLine {
 
   func admit(rows: Int) throws(AdmissionError) { try queue.admit(rows: rows) }
   func cancel(_ ticket: Ticket) -> Int? { (queue.cancel(ticket) as? Number)?.value }
-  func complete(_ key: Character) { queue.complete(BatchKey(key)) }
+  func complete(_ key: Character, entries: Int = 1, nanoseconds: UInt64 = 1) {
+    queue.complete(BatchKey(key), entries: entries, nanoseconds: nanoseconds, now: now)
+  }
   func next() -> BatchQueue.Next { queue.next(now: now) }
   func observe(rows: Int, nanoseconds: UInt64) { queue.observe(rows: rows, nanoseconds: nanoseconds) }
 

@@ -181,6 +181,27 @@ import Testing
     #expect(throws: CheckpointError.shrunk(path: path, opened: size, found: size - 1)) { try layer.confirmFiles() }
   }
 
+  /// Weights that are read after they have been cut off are zeros, and an error for whoever asks before using them.
+  @Test func whatIsCutOffWhileItIsReadIsNoticed() throws {
+    let directory = try ModelDirectory(config: Self.config, Self.layer)
+    let path = directory["model.safetensors"]
+    let layer = try directory.open().layers[0]
+    let size = SafetensorsWriter.file(Self.layer).count
+    try #require(truncate(path, 0) == 0)
+    #expect(layer.dense?.gateProj.floats == [Float](repeating: 0, count: 6))
+    #expect(throws: CheckpointError.shrunk(path: path, opened: size, found: 0)) { try layer.confirmFiles() }
+    // Its length may be right again, what was read is not.
+    try #require(truncate(path, off_t(size)) == 0)
+    #expect(throws: CheckpointError.unreadable(path: path, reason: "it was cut short while it was read")) {
+      try layer.confirmFiles()
+    }
+    // A file that is opened afterwards has nothing to do with that.
+    try directory.write("model.safetensors", SafetensorsWriter.file(Self.layer))
+    let again = try directory.open().layers[0]
+    #expect(again.dense?.gateProj.floats == [Float](repeating: 1, count: 6))
+    try again.confirmFiles()
+  }
+
   @Test func aFileThatIsReplacedStaysReadable() throws {
     let directory = try ModelDirectory(config: Self.config, Self.layer)
     let layer = try directory.open().layers[0]

@@ -33,7 +33,7 @@ package struct PackedCache: Sendable, Equatable {
       guard table.identity == identity, table.layers.count == layers else {
         return .unusable("\(path) is of other weights, or of another version")
       }
-      return .panels(StoredPanels(table: table, file: try MappedFile(file)))
+      return .panels(StoredPanels(table: table, file: try MappedFile(file, isWatched: false)))
     } catch {
       return .unusable("\(error)")
     }

@@ -40,7 +40,7 @@ package struct StoredPanels: Sendable {
 
   /// Whether the bytes are those that were written. Reads all of them, which also brings them into memory.
   package func isIntact() -> Bool {
-    guard (try? file.confirmSize()) != nil else { return false }
+    guard (try? file.confirmWhole()) != nil else { return false }
     return table.layers.allSatisfy { layer in
       var sum = Checksum()
       for range in layer.pieces { sum.add(UnsafeRawBufferPointer(rebasing: file.bytes[range])) }

@@ -6,7 +6,7 @@ extension SourceAccess {
   /// pages never stand beside its packed weights in memory.
   ///
   /// Bringing them in by a call also turns what would be a SIGBUS at the first touch, of a page behind the end of a
-  /// file that was cut short, into an error. (What is cut off between the call and the reading still ends the process.)
+  /// file that was cut short, into an error. (What is cut off between the call and the reading, ``MappedFile`` knows.)
   package static let mappedFiles = SourceAccess(
     acquire: { bytes in
       // An old kernel does not know the advice; the pages then come in as they are touched.

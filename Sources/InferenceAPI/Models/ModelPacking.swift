@@ -27,11 +27,12 @@ package struct ModelPacking: Sendable {
   package func pack(
     _ source: LayerSource, of model: String, stored: StoredPanels? = nil
   ) throws(ModelStoreError) -> PackedLayer {
-    do { try source.confirmFiles() } catch { throw .checkpoint(model: model, error) }
+    try confirm(source, of: model)
     if let stored {
       let shelf = stored.shelf(ofLayer: source.index)
       let block = try pack(source, of: model, Packing(team: team, source: .mappedFiles, shelf: shelf))
       if shelf.isAsStored {
+        try confirm(source, of: model)
         return PackedLayer(block: block, error: stored.error(ofLayer: source.index), pieces: shelf.pieces)
       }
     }
@@ -42,12 +43,17 @@ package struct ModelPacking: Sendable {
       if let error, error > block.arithmetic.faultThreshold {
         throw .selfCheck(model: model, layer: source.name, found: error, limit: block.arithmetic.faultThreshold)
       }
+      try confirm(source, of: model)
       return PackedLayer(block: block, error: error, pieces: shelf.pieces)
     } catch {
-      // A file that is too short says so by its length.
-      if error.isOfReading { do { try source.confirmFiles() } catch { throw .checkpoint(model: model, error) } }
+      // Whatever came of a file that was cut short, that is the reason.
+      try confirm(source, of: model)
       throw error
     }
+  }
+
+  private func confirm(_ source: LayerSource, of model: String) throws(ModelStoreError) {
+    do { try source.confirmFiles() } catch { throw .checkpoint(model: model, error) }
   }
 
   /// What each layer is computed in.
@@ -89,15 +95,6 @@ package struct PackedLayer: Sendable {
   package let error: Double?
   /// The panels as bytes, for writing them down.
   let pieces: PanelPieces
-}
-
-extension ModelStoreError {
-  fileprivate var isOfReading: Bool {
-    switch self {
-    case .layer(_, _, .unreadable), .mixture(_, _, .layer(_, .unreadable)), .convolution(_, _, .unreadable): true
-    default: false
-    }
-  }
 }
 
 extension ServedModel {

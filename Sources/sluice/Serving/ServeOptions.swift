@@ -203,6 +203,7 @@ struct EngineOptions: ParsableArguments {
     let workers = workers?.value ?? cores
     // With half of the workers at one layer's small batches each of them has another core to help it.
     if cores > 1 { batching.partialPasses = max(1, workers / 2) }
+    batching.gathers = true
     var configuration = APIConfiguration(workers: workers, batching: batching, kernels: chosen)
     // A brief pass is computed while all workers rest, so another core helps.
     if cores > 1 { configuration.brief.multiplyAdds *= 2 }
