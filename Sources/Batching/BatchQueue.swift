@@ -147,7 +147,8 @@ package struct BatchQueue: ~Copyable {
       unplace(lane)
       makeDue(lane)
     }
-    if company[key]?.came(at: now) == true { release(key, now: now) }
+    // With everybody there who was expected, nobody is waited for.
+    if company[key]?.came(at: now) == true { placeAgain(.held, of: key, now: now) }
     return Ticket(slot: slot, sequence: sequence)
   }
 
@@ -213,38 +214,37 @@ package struct BatchQueue: ~Copyable {
     if limits.gathers { noteCompany(of: key, entries: entries, nanoseconds: nanoseconds, now: now) }
     guard let count = passes[key] else { return }
     passes[key] = count > 1 ? count - 1 : nil
-    for priority in Priority.all where laneCounts[priority.place] > 0 {
-      guard let lane = laneOfName[LaneName(key: key, priority: priority)], lanes[lane].place == .crowded else {
-        continue
-      }
-      lanes[lane].dueAt = dueTime(of: lane, now: now)
-      place(lane, now: now)
-    }
+    placeAgain(.crowded, of: key, now: now)
   }
 
   private mutating func noteCompany(of key: BatchKey, entries: Int, nanoseconds: UInt64, now: UInt64) {
     guard nanoseconds >= Company.shortestPass else {
-      if company[key] != nil { company[key] = nil }
+      company[key] = nil
       return
     }
     if company.count >= Self.companyLimit, company[key] == nil { company = [:] }
     company[key, default: Company()].left(entries: entries, nanoseconds: nanoseconds, now: now)
   }
 
-  /// Everybody is there whom the key's batches have waited for.
-  private mutating func release(_ key: BatchKey, now: UInt64) {
+  /// Puts those of the key's lanes that are in `place` where they belong by what has changed.
+  private mutating func placeAgain(_ place: Place, of key: BatchKey, now: UInt64) {
     for priority in Priority.all where laneCounts[priority.place] > 0 {
-      guard let lane = laneOfName[LaneName(key: key, priority: priority)], lanes[lane].place == .held else { continue }
-      unplace(lane)
-      lanes[lane].dueAt = dueTime(of: lane, now: now)
-      place(lane, now: now)
+      guard let lane = laneOfName[LaneName(key: key, priority: priority)], lanes[lane].place == place else { continue }
+      placeAgain(lane, now: now)
     }
   }
 
-  /// When a lane with entries is due that is not full.
-  private func dueTime(of lane: Int, now: UInt64) -> UInt64 {
-    let dueAt = waiting[lanes[lane].entries.head].enqueuedAt.clampedAdded(batchDelay)
-    return max(dueAt, company[lanes[lane].name.key]?.wait(at: now) ?? 0)
+  /// - Parameter lane: has entries.
+  private mutating func placeAgain(_ lane: Int, now: UInt64) {
+    unplace(lane)
+    let head = waiting[lanes[lane].entries.head]
+    lanes[lane].dueAt = dueTime(lanes[lane].name.key, since: head.enqueuedAt, now: now)
+    place(lane, now: now)
+  }
+
+  /// When a lane that is not full is due, whose head has waited `since` then.
+  private func dueTime(_ key: BatchKey, since: UInt64, now: UInt64) -> UInt64 {
+    max(since.clampedAdded(batchDelay), company[key]?.wait(at: now) ?? 0)
   }
 
   /// Counts work that a worker has finished, for `retryAfterSeconds`.
@@ -287,9 +287,7 @@ package struct BatchQueue: ~Copyable {
       remaining -= 1
     }
     guard entries.count > taken, remaining > 0 else { return }
-    unplace(lane)
-    lanes[lane].dueAt = dueTime(of: lane, now: now)
-    place(lane, now: now)
+    placeAgain(lane, now: now)
   }
 
   /// Takes an entry out of everything that knows it, and closes its lane if it was the last one there.
@@ -310,8 +308,7 @@ package struct BatchQueue: ~Copyable {
 
 extension BatchQueue {
   private mutating func openLane(_ name: LaneName, now: UInt64) -> Int {
-    let dueAt = max(now.clampedAdded(batchDelay), company[name.key]?.wait(at: now) ?? 0)
-    let lane = lanes.insert(Lane(name: name, dueAt: dueAt))
+    let lane = lanes.insert(Lane(name: name, dueAt: dueTime(name.key, since: now, now: now)))
     laneOfName[name] = lane
     laneCounts[name.priority.place] += 1
     place(lane, now: now)
