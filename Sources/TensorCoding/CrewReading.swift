@@ -25,8 +25,7 @@ extension JSONReader {
 
     let parts = Crew.parts(of: rows.count - 1)
     let isMatrix = Atomic(true)
-    // Unsafe: the text and the rows' places are only read; each part writes rows of its own, and all end before this
-    // returns.
+    // nonisolated(unsafe): text and places are only read, each part writes its own rows, and all end before the return.
     nonisolated(unsafe) let (reader, places) = (self, rows)
     crew.each(parts.count) { part in
       var reader = reader

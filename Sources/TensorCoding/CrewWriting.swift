@@ -5,7 +5,7 @@ extension [UInt8] {
   mutating func append(parts: [Range<Int>], by crew: Crew, _ print: @Sendable (Range<Int>, inout [UInt8]) -> Void) {
     var texts = [[UInt8]](repeating: [], count: parts.count)
     texts.withUnsafeMutableBufferPointer { texts in
-      // Unsafe: each part writes the one text that is its own, and all end before this returns.
+      // nonisolated(unsafe): each part writes the one text that is its own, and all end before this returns.
       nonisolated(unsafe) let texts = texts
       crew.each(parts.count) { part in
         var text: [UInt8] = []

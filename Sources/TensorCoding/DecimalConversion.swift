@@ -85,6 +85,6 @@ enum FloatRounding {
 
 /// The C locale, whose decimal point is a point whatever the process's locale says; a thread uses it for one call.
 private enum CLocale {
-  /// `nonisolated(unsafe)`: an immutable handle that is made once and never freed; reading through it is thread-safe.
+  // nonisolated(unsafe): an immutable handle, made once and never freed; reading through it is thread-safe.
   nonisolated(unsafe) static let c = newlocale(1 << LC_NUMERIC, "C", nil)
 }

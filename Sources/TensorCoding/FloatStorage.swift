@@ -1,8 +1,7 @@
 /// Memory for float32 numbers, aligned to a cache line, freed with its last reference.
 ///
-/// `@unchecked Sendable`: it is written only while one owner holds it (a reader that fills it, a worker that computes
-/// into it) and is shared for reading only afterwards. Nothing in the type enforces that order; whoever calls
-/// `mutableAddress` keeps it.
+/// Unsafe pointer: nothing in the type enforces who writes when; whoever calls `mutableAddress` keeps the order.
+// @unchecked Sendable: written while one owner holds it (a reader or a worker that fills it), only read once shared.
 package final class FloatStorage: @unchecked Sendable {
   /// A cache line, and the widest vector register.
   private static let alignment = 64

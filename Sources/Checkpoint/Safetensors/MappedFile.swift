@@ -5,16 +5,16 @@ import Glibc
 ///
 /// Pages are read from storage when they are first touched. A mapping shows the file as it is: if somebody cuts the
 /// file short, touching a page beyond its new end raises SIGBUS. A watched mapping has zeros there from then on, and
-/// ``confirmWhole()`` says so to whoever has read it; without that the process ends, which for pages that are served for
-/// long is the right end. A file should be replaced by renaming, as package managers and hubs do, never be written in
-/// place.
+/// ``confirmWhole()`` says so to whoever has read it; without that the process ends, which for pages that are served
+/// for long is the right end. A file should be replaced by renaming, as package managers and hubs do, never be written
+/// in place.
 package final class MappedFile: Sendable {
   private let file: ReadOnlyFile
   /// `nil` for an empty file, which cannot be mapped.
-  // Unsafe: a raw pointer is not Sendable to the compiler. It is set once, before the object is shared; its pages are
-  // mapped read-only, and only deinit unmaps them, when nobody holds the object any more.
+  // nonisolated(unsafe): set once, to pages mapped read-only, which only `deinit` unmaps.
   private nonisolated(unsafe) let base: UnsafeRawPointer?
-  // Unsafe: a pointer to atomics, which `deinit` gives back before it unmaps the pages.
+  /// `nil` where what is cut off ends the process.
+  // nonisolated(unsafe): set once, to memory of atomics that is never freed; given back by `deinit` alone.
   private nonisolated(unsafe) let watch: OpaquePointer?
 
   package var path: String { file.path }

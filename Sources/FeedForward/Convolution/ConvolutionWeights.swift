@@ -1,7 +1,8 @@
 /// The kernel of a one-dimensional convolution in somebody else's memory, `[2·channelsOut, channelsIn, width]`
 /// row-major as `torch.nn.Conv1d` stores it: the value's outputs first, then the gate's.
-// Unsafe: holds a raw pointer, which is only ever read. Whoever makes the view keeps the memory alive and unwritten
-// while it is in use; a convolution reads it while it is packed, and not after.
+///
+/// Unsafe pointer: whoever makes the view keeps the memory alive and unwritten while a convolution is packed from it.
+// @unchecked Sendable: the pointer is only ever read, and nobody writes to what it points to.
 package struct KernelView: @unchecked Sendable {
   package let base: UnsafeRawPointer
   package let type: WeightType

@@ -2,8 +2,7 @@ internal import CKernels
 
 /// A set of kernels for one instruction set, chosen once; all sets read the same packed panels, and in float32 and
 /// integer arithmetic return the same bits.
-// Unsafe: holds a pointer to a constant table of the C library, which is never written and never freed, so any thread
-// may read it at any time.
+// @unchecked Sendable: points to a constant table of the C library, never written and never freed.
 package struct Kernels: @unchecked Sendable {
   let table: UnsafePointer<ffn_kernels>
 

@@ -17,6 +17,7 @@ internal import Synchronization
 // Unsafe: the seats are memory of the team's own, each on cache lines of its own, made before the helpers and freed
 // after them. `published` is written by the one caller that holds `isEngaged`. `helpers` is set before they start, and
 // emptied by `dismiss` when they have ended and nobody uses the team any more.
+// @unchecked Sendable: what threads share is atomic; what is not has the one writer named above at any time.
 package final class Team: @unchecked Sendable {
   /// What a phase does with one chunk; `scratch` belongs to the thread that runs it.
   typealias Work =
@@ -184,8 +185,7 @@ package final class Team: @unchecked Sendable {
 }
 
 /// One thread of a team.
-// Unsafe: `thread` is written once before anybody reads it, the semaphore behind `parking` is made for threads and
-// lives as long as the object, and the scratch is the thread's own.
+// @unchecked Sendable: `thread` is set before it is shared, `parking` is a semaphore, the scratch is the thread's own.
 private final class Helper: @unchecked Sendable {
   /// 1 for the first helper: how many others must leave a core idle for this one to work.
   let position: Int

@@ -4,8 +4,9 @@ internal import Glibc
 ///
 /// From 2 MiB on it starts on a huge page's boundary and asks the kernel for huge pages: streaming weights through
 /// 4 KiB pages costs a tenth of the memory's rate.
-// Unsafe: memory without a lock, whose owner decides who writes when. Packed weights are written before they are shared
-// and only read after, and a workspace belongs to one worker at a time.
+///
+/// Unsafe pointer: memory without a lock, whose owner decides who writes when.
+// @unchecked Sendable: weights are written before they are shared and read after; a workspace has one worker at a time.
 final class AlignedFloats: @unchecked Sendable {
   let base: UnsafeMutablePointer<Float>
   let count: Int

@@ -24,8 +24,9 @@ package enum WeightType: String, Sendable {
 /// What the elements of a matrix are multiplied with as they are read: a scale for every block of rows and columns.
 ///
 /// The product is float32, rounded once.
-// Unsafe: holds a raw pointer, which is only ever read. Whoever makes the view keeps the scales alive and unwritten
-// while it is in use, as the matrix beside them; a layer reads both while it is made, and not after.
+///
+/// Unsafe pointer: as the matrix's beside it.
+// @unchecked Sendable: the pointer is only ever read, and nobody writes to what it points to.
 package struct WeightScales: @unchecked Sendable {
   /// Where the scales change along one dimension: row or column `i` has scale `(first + i·step) / block`.
   package struct Axis: Sendable {
@@ -68,8 +69,8 @@ package struct WeightScales: @unchecked Sendable {
 /// The strides express every published layout without a copy: a range of rows of a fused tensor, every second row of
 /// an interleaved one, a transposed one.
 ///
-/// `@unchecked Sendable`: only ever read, and whoever makes the view keeps the memory alive and unwritten while it is
-/// in use; a layer reads its views while it is made, and not after.
+/// Unsafe pointer: whoever makes the view keeps the memory alive and unwritten while a layer is made from it.
+// @unchecked Sendable: the pointer is only ever read, and nobody writes to what it points to.
 package struct MatrixView: @unchecked Sendable {
   package let base: UnsafeRawPointer
   package let type: WeightType
@@ -155,8 +156,8 @@ package struct MatrixView: @unchecked Sendable {
 
 /// A bias in somebody else's memory: element `i` stands `i·stride` elements after `base`, at any alignment.
 ///
-/// `@unchecked Sendable`: only ever read, and whoever makes the view keeps the memory alive and unwritten while it is
-/// in use; a layer reads its biases while it is made, and not after.
+/// Unsafe pointer: as a matrix's.
+// @unchecked Sendable: the pointer is only ever read, and nobody writes to what it points to.
 package struct VectorView: @unchecked Sendable {
   package let base: UnsafeRawPointer
   package let type: WeightType

@@ -17,9 +17,8 @@ internal import CZlib
 ///
 /// Unsafe: zlib keeps the address of its `z_stream`, which is therefore allocated apart; it is freed exactly once, when
 /// this owner is, and points to the caller's memory only within a call.
+// @unchecked Sendable: the sole owner of a z_stream, which isn't tied to a thread.
 package struct InflateStream: ~Copyable, @unchecked Sendable {
-  // @unchecked Sendable: the sole owner of a z_stream, which isn't tied to a thread.
-
   package enum Step: Sendable, Equatable {
     /// All of the input has been used and all of its content delivered.
     case needsMoreInput

@@ -16,10 +16,8 @@ internal import COpenSSL
 /// reference to its own, so no connection is dropped, and a file that is wrong leaves the running context in use.
 ///
 /// Unsafe: owner of one reference to an `SSL_CTX`, released once.
+// @unchecked Sendable: the SSL_CTX is not changed once it is made, and any number of threads may call SSL_new on it.
 package final class TLSContext: @unchecked Sendable {
-  // @unchecked Sendable: nothing here changes the SSL_CTX once it is made, and OpenSSL allows SSL_new on one context
-  // from any number of threads.
-
   /// Borrowed by `TLSSession`, which takes a reference of its own.
   let handle: OpaquePointer
 

@@ -21,10 +21,8 @@ internal import COpenSSL
 /// that stops receiving while its peer doesn't take what is sent, bounds both.
 ///
 /// Unsafe: owner of one `SSL`, which holds a reference to its context; released exactly once, when this owner is.
+// @unchecked Sendable: sole owner of its SSL, tied to no thread; the thread's error queue is cleared before each use.
 package struct TLSSession: ~Copyable, @unchecked Sendable {
-  // @unchecked Sendable: the sole owner of its SSL, which isn't tied to a thread; the error queue, which is, gets
-  // cleared before each use.
-
   private enum Phase {
     case handshaking
     case established

@@ -5,7 +5,8 @@ internal import TensorCoding
 /// What one seat of a worker computes in: the engine's workspace, and the memory in which the rows of several requests
 /// lie side by side. Both grow to the largest layer that came by and stay; a forward pass after that allocates nothing.
 ///
-/// `@unchecked Sendable`: a desk belongs to one seat, and a seat holds one batch at a time.
+/// Unsafe pointers: into storages that the batch's entries and the desk hold while it is computed.
+// @unchecked Sendable: a desk belongs to one seat, and a seat holds one batch at a time.
 final class WorkerDesk: @unchecked Sendable {
   private let kernels: Kernels
   private let team: Team?

@@ -53,7 +53,7 @@ final class HiccupMeter {
 }
 
 /// The thread of one processor.
-// Unsafe: all but the atomic belongs to the thread until it has been joined.
+// @unchecked Sendable: all but the atomic belongs to the thread until it has been joined.
 private final class ProcessorMeter: @unchecked Sendable {
   let isOver = Atomic<Bool>(false)
   private(set) var lateness = DurationCounts()

@@ -64,7 +64,7 @@ final class StopSignals {
       })
   }
 
-  // Unsafe: `@unchecked Sendable`, for it is only used on the sources' serial queue.
+  // @unchecked Sendable: only used on the sources' serial queue.
   private final class ReceivedSignals: @unchecked Sendable {
     private var hasCome = false
 
