@@ -30,5 +30,12 @@ static inline int sluice_ssl_ctx_add_chain_certificate(SSL_CTX *context, X509 *c
   return (int)SSL_CTX_add1_chain_cert(context, certificate);
 }
 
+/// Says in the hello which server is asked (RFC 6066, 3), where it is a name and no address.
+static inline void sluice_ssl_set_server_name(SSL *ssl, const char *name) {
+  ASN1_OCTET_STRING *address = a2i_IPADDRESS(name);
+  if (address == NULL) SSL_set_tlsext_host_name(ssl, name);
+  ASN1_OCTET_STRING_free(address);
+}
+
 static inline void sluice_bio_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void sluice_bio_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }

@@ -50,6 +50,62 @@ import Testing
     #expect(await server.stop() == 0)
   }
 
+  @Test func theProbeAsksByHTTPS() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let other = folder.url.appending(path: "other")
+    try FileManager.default.createDirectory(at: other, withIntermediateDirectories: false)
+    try await Self.makeCertificate(in: folder.url, name: "sluice")
+    try await Self.makeCertificate(in: other, name: "other")
+    let (certificate, key) = (folder.url.appending(path: "cert.pem").path, folder.url.appending(path: "key.pem").path)
+    let stranger = other.appending(path: "cert.pem").path
+    let server = try await RunningServer("--host", "0.0.0.0", "--tls-cert", certificate, "--tls-key", key)
+    // The server's variables are the probe's.
+    let environment = ["SLUICE_PORT": "\(server.port)", "SLUICE_TLS_CERT": certificate, "SLUICE_TLS_KEY": key]
+    #expect(try await Program.sluice("probe", environment: environment).status == 0)
+
+    /// (arguments, exit code, what is said)
+    let port = ["--port", "\(server.port)"]
+    let cases: [([String], Int32, String)] = [
+      (["--tls"], 0, ""),
+      (["--tls-ca", certificate, "--host", "localhost"], 0, ""),
+      (["--tls-ca", certificate, "--host", "127.0.0.1"], 0, ""),
+      (["--tls-ca", certificate, "--host", "127.0.0.2"], 1, "TLS: server certificate refused: IP address mismatch"),
+      (["--tls-ca", stranger], 1, "TLS: server certificate refused: self-signed certificate"),
+      (["--tls-ca", "/nowhere/ca.pem"], 1, "/nowhere/ca.pem: No such file or directory"),
+      ([], 1, "HTTP/1.1 400 Bad Request"),
+    ]
+    for (arguments, status, said) in cases {
+      let probe = try await Program.run(Program.sluice, ["probe"] + port + arguments)
+      #expect(probe.status == status, "\(arguments)")
+      #expect(probe.error == (said.isEmpty ? "" : "sluice: not ready: \(said)\n"), "\(arguments)")
+    }
+    #expect(await server.stop() == 0)
+
+    let clear = try await RunningServer()
+    let misled = try await Program.sluice("probe", "--tls", "--port", "\(clear.port)")
+    #expect(misled.status == 1 && misled.error == "sluice: not ready: TLS: plain HTTP without TLS\n")
+    #expect(await clear.stop() == 0)
+  }
+
+  @Test func aServerThatDemandsCertificatesIsProbedInClear() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    try await Self.makeCertificate(in: folder.url, name: "sluice")
+    let (certificate, key) = (folder.url.appending(path: "cert.pem").path, folder.url.appending(path: "key.pem").path)
+    var environment = [
+      "SLUICE_TLS_CERT": certificate, "SLUICE_TLS_KEY": key, "SLUICE_TLS_CLIENT_CA": certificate,
+      "SLUICE_ADMIN_ADDRESS": "unix:\(folder.url.appending(path: "admin").path)",
+    ]
+    let server = try await RunningServer([], environment: environment)
+    environment["SLUICE_PORT"] = "\(server.port)"
+    #expect(try await Program.sluice("probe", environment: environment).status == 0)
+    environment["SLUICE_ADMIN_ADDRESS"] = nil
+    let refused = try await Program.sluice("probe", environment: environment)
+    #expect(refused.status == 1 && refused.error.contains("the server demands a client's certificate"))
+    #expect(await server.stop() == 0)
+  }
+
   @Test func whatCannotBeUsedIsNamed() async throws {
     let folder = try TemporaryFolder()
     defer { folder.remove() }

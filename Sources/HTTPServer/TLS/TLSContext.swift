@@ -1,6 +1,7 @@
 internal import COpenSSL
 
-/// All that the TLS connections of a server have in common: its identity, whom it trusts, what it offers.
+/// All that the TLS connections of a server have in common: its identity, whom it trusts, what it offers. (A client's,
+/// ``init(askingServer:certifiedBy:)``, offers the same and has no identity.)
 ///
 /// - TLS 1.2 and 1.3 (RFC 5246, 8446), nothing older (RFC 8996).
 /// - Forward secrecy and AEAD ciphers only, in the server's order, but ChaCha20 for a client that puts it first, as
@@ -23,6 +24,8 @@ package final class TLSContext: @unchecked Sendable {
 
   /// What the operator should be told about the certificates.
   package let warnings: [TLSWarning]
+  /// Whom a client's sessions ask; nil in a server's context.
+  let server: String?
 
   package init(_ configuration: TLSConfiguration) throws(TLSConfigurationError) {
     guard let handle = SSL_CTX_new(TLS_server_method()) else {
@@ -30,6 +33,7 @@ package final class TLSContext: @unchecked Sendable {
     }
     do throws(TLSConfigurationError) {
       Self.limit(handle)
+      Self.limitServer(handle)
       var warnings = try Self.setIdentity(
         handle, chain: configuration.certificateChainFile, key: configuration.privateKeyFile)
       if let file = configuration.clientCAFile {
@@ -37,6 +41,39 @@ package final class TLSContext: @unchecked Sendable {
       }
       self.warnings = warnings
       self.handle = handle
+      server = nil
+    } catch {
+      SSL_CTX_free(handle)
+      throw error
+    }
+  }
+
+  /// A client's context.
+  ///
+  /// - Parameters:
+  ///   - server: the host's name or address, as the server's certificate has to have it.
+  ///   - caFile: PEM: those by one of whom the server's certificate has to be certified, or itself. Without it any
+  ///     certificate will do, for a server that is known by its address, as one's own is.
+  package init(askingServer server: String, certifiedBy caFile: String? = nil) throws(TLSConfigurationError) {
+    guard let handle = SSL_CTX_new(TLS_client_method()) else {
+      preconditionFailure("no memory for a TLS context")
+    }
+    do throws(TLSConfigurationError) {
+      Self.limit(handle)
+      let offer = [UInt8(Self.http11.utf8.count)] + Array(Self.http11.utf8)
+      precondition(SSL_CTX_set_alpn_protos(handle, offer, UInt32(offer.count)) == 0, "no memory for ALPN")
+      if let caFile {
+        try Self.trust(handle, anchorsOf: caFile) { _ in true }
+        let parameters = SSL_CTX_get0_param(handle)
+        let isNamed =
+          X509_VERIFY_PARAM_set1_ip_asc(parameters, server) == 1
+          || X509_VERIFY_PARAM_set1_host(parameters, server, 0) == 1
+        precondition(isNamed, "no memory for a name")
+        SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nil)
+      }
+      self.handle = handle
+      self.server = server
+      warnings = []
     } catch {
       SSL_CTX_free(handle)
       throw error
@@ -45,18 +82,25 @@ package final class TLSContext: @unchecked Sendable {
 
   deinit { SSL_CTX_free(handle) }
 
+  /// ALPN's name for the one protocol that is spoken (RFC 7301, 6).
+  private static let http11 = "http/1.1"
+
   /// Everything that doesn't depend on the configuration.
   private static func limit(_ context: OpaquePointer) {
     SSL_CTX_set_security_level(context, 2)
-    SSL_CTX_set_options(context, sluice_ssl_server_options)
     let isSet =
       sluice_ssl_ctx_set_versions(context, TLS1_2_VERSION, TLS1_3_VERSION) == 1
       && sluice_ssl_ctx_set_groups(context, "X25519:P-256:P-384") == 1
       && SSL_CTX_set_ciphersuites(
         context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1
       && SSL_CTX_set_cipher_list(context, "ECDHE+AES128+AESGCM:ECDHE+AES256+AESGCM:ECDHE+CHACHA20") == 1
-      && SSL_CTX_set_session_id_context(context, "sluice", 6) == 1
     precondition(isSet, "this OpenSSL lacks the ciphers and groups of TLS 1.3")
+  }
+
+  /// What a server's context has beside it.
+  private static func limitServer(_ context: OpaquePointer) {
+    SSL_CTX_set_options(context, sluice_ssl_server_options)
+    precondition(SSL_CTX_set_session_id_context(context, "sluice", 6) == 1, "six bytes are a session's context")
     // An idle connection keeps no record buffers (34 KiB).
     sluice_ssl_ctx_set_mode(context, Int(SSL_MODE_RELEASE_BUFFERS))
     sluice_ssl_ctx_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
@@ -71,7 +115,7 @@ package final class TLSContext: @unchecked Sendable {
     var at = 0
     while at < list.count {
       let name = list[(at + 1)...].prefix(Int(list[at]))
-      if name.elementsEqual("http/1.1".utf8) {
+      if name.elementsEqual(http11.utf8) {
         chosen?.pointee = offered.map { $0 + name.startIndex }
         chosenCount?.pointee = UInt8(name.count)
         return SSL_TLSEXT_ERR_OK
@@ -108,21 +152,30 @@ package final class TLSContext: @unchecked Sendable {
     return warnings
   }
 
-  /// Trusts each certificate of `file` to certify clients, intermediate ones too, and tells clients their names.
+  /// Trusts the certificates of `file` to certify clients, and tells clients their names.
   private static func requireClientCertificates(
     _ context: OpaquePointer, by file: String
   ) throws(TLSConfigurationError) -> [TLSWarning] {
+    let anchors = try trust(context, anchorsOf: file) { SSL_CTX_add_client_CA(context, $0.handle) == 1 }
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    return anchors.compactMap { $0.validityWarning(file: file) }
+  }
+
+  /// Makes each certificate of `file` an anchor of trust, intermediate ones too.
+  ///
+  /// - Parameter announce: what else is done with each; false where OpenSSL refuses it.
+  @discardableResult
+  private static func trust(
+    _ context: OpaquePointer, anchorsOf file: String, announce: (Certificate) -> Bool
+  ) throws(TLSConfigurationError) -> [Certificate] {
     let anchors = try PEMFile(path: file).certificates()
     let store = SSL_CTX_get_cert_store(context)
     X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
     ERR_clear_error()
     for anchor in anchors {
-      guard X509_STORE_add_cert(store, anchor.handle) == 1, SSL_CTX_add_client_CA(context, anchor.handle) == 1 else {
-        throw refusal(of: file)
-      }
+      guard X509_STORE_add_cert(store, anchor.handle) == 1, announce(anchor) else { throw refusal(of: file) }
     }
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
-    return anchors.compactMap { $0.validityWarning(file: file) }
+    return anchors
   }
 
   private static func refusal(of file: String) -> TLSConfigurationError {

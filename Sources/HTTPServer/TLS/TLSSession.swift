@@ -10,6 +10,8 @@ internal import COpenSSL
 /// session.close(outbound: &toSend)                                   // before the connection is shut
 /// ```
 ///
+/// A client's session speaks first: ``begin(outbound:)``.
+///
 /// Whatever is thrown, `outbound` may have got an alert that should still be sent before the connection is closed;
 /// after an error every further call throws the same one.
 ///
@@ -45,7 +47,12 @@ package struct TLSSession: ~Copyable, @unchecked Sendable {
     transport.initialize(to: TLSRecordTransport())
     let bio = TLSRecordTransport.makeBIO(over: transport)
     SSL_set_bio(ssl, bio, bio)
-    SSL_set_accept_state(ssl)
+    if let server = context.server {
+      SSL_set_connect_state(ssl)
+      sluice_ssl_set_server_name(ssl, server)
+    } else {
+      SSL_set_accept_state(ssl)
+    }
   }
 
   deinit {
@@ -66,6 +73,16 @@ package struct TLSSession: ~Copyable, @unchecked Sendable {
   /// request is missing something.
   package var hasReceivedCloseNotify: Bool { SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0 }
 
+  /// Appends a client's hello, with which the handshake begins.
+  package mutating func begin(outbound: inout [UInt8]) throws(TLSSessionError) {
+    let ssl = ssl
+    let failure = TLSRecordTransport.connect(transport, from: RawSpan(), to: &outbound) { () -> TLSSessionError? in
+      ERR_clear_error()
+      return TLSSessionError(ssl, status: SSL_do_handshake(ssl))
+    }
+    if let failure { throw fail(failure) }
+  }
+
   /// Takes all of `ciphertext`, as it came from the peer.
   ///
   /// - Parameters:
@@ -78,7 +95,7 @@ package struct TLSSession: ~Copyable, @unchecked Sendable {
     if ciphertext.isEmpty { return }
     if !hasReceivedAnything {
       hasReceivedAnything = true
-      // No TLS record begins with a letter, and every HTTP request does (RFC 9112, 3): known at the first byte.
+      // No TLS record begins with a letter, and all of HTTP does (RFC 9112, 2.1): known at the first byte.
       let first = ciphertext.unsafeLoad(fromByteOffset: 0, as: UInt8.self)
       if (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first) { throw fail(.plainHTTP) }
     }

@@ -2,11 +2,11 @@ internal import COpenSSL
 
 /// Why a TLS connection cannot go on. None of them has a status: no HTTP can be spoken any more, or not yet.
 package enum TLSSessionError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The client speaks HTTP without TLS. It understands an answer in kind, a 400 in plain text.
+  /// The peer speaks HTTP without TLS. A client understands an answer in kind, a 400 in plain text.
   case plainHTTP
   /// The first bytes belong to no TLS record.
   case notTLS
-  /// The client offers TLS 1.1 or older only.
+  /// The peer has TLS 1.1 or older only.
   case unsupportedVersion
   /// No cipher, group or signature algorithm in common.
   case noSharedCipher
@@ -15,6 +15,8 @@ package enum TLSSessionError: Error, Equatable, Sendable, CustomStringConvertibl
   case clientCertificateMissing
   /// `X509_V_ERR_…`, why the client's certificate isn't trusted.
   case clientCertificateRefused(code: Int)
+  /// `X509_V_ERR_…`, why the server's certificate isn't trusted.
+  case serverCertificateRefused(code: Int)
   /// The peer gave up with this alert (RFC 8446, 6): 48, `unknown_ca`, is a client that doesn't trust the server.
   case peerAlert(UInt8)
   /// A record's authentication failed: it was changed on the way.
@@ -26,20 +28,22 @@ package enum TLSSessionError: Error, Equatable, Sendable, CustomStringConvertibl
 
   package var description: String {
     switch self {
-    case .plainHTTP: "plain HTTP on a TLS port"
+    case .plainHTTP: "plain HTTP without TLS"
     case .notTLS: "not TLS"
     case .unsupportedVersion: "TLS 1.1 or older"
     case .noSharedCipher: "no cipher in common"
     case .noSharedProtocol: "ALPN without http/1.1"
     case .clientCertificateMissing: "no client certificate"
-    case .clientCertificateRefused(let code):
-      "client certificate refused: \(String(cString: X509_verify_cert_error_string(code)))"
-    case .peerAlert(let code): "alert \(code) from the client"
+    case .clientCertificateRefused(let code): "client certificate refused: \(Self.reason(code))"
+    case .serverCertificateRefused(let code): "server certificate refused: \(Self.reason(code))"
+    case .peerAlert(let code): "alert \(code) from the peer"
     case .badRecord: "record authentication failed"
     case .protocolViolation: "TLS protocol violation"
     case .notEstablished: "no TLS session to send on"
     }
   }
+
+  private static func reason(_ code: Int) -> String { String(cString: X509_verify_cert_error_string(code)) }
 
   /// What a call on `ssl` that answered `status`, just now and on this thread, means; nil where it only wants more
   /// bytes or the peer has closed in good order.
@@ -62,7 +66,10 @@ package enum TLSSessionError: Error, Equatable, Sendable, CustomStringConvertibl
         .noSharedCipher
       case SSL_R_NO_APPLICATION_PROTOCOL: .noSharedProtocol
       case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: .clientCertificateMissing
-      case SSL_R_CERTIFICATE_VERIFY_FAILED: .clientCertificateRefused(code: SSL_get_verify_result(ssl))
+      case SSL_R_CERTIFICATE_VERIFY_FAILED:
+        SSL_is_server(ssl) == 1
+          ? .clientCertificateRefused(code: SSL_get_verify_result(ssl))
+          : .serverCertificateRefused(code: SSL_get_verify_result(ssl))
       case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: .badRecord
       // OpenSSL reports the peer's alert n as reason 1000 + n.
       case 1000...1255: .peerAlert(UInt8(reason - 1000))
