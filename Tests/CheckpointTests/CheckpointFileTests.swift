@@ -202,6 +202,22 @@ import Testing
     try again.confirmFiles()
   }
 
+  /// As many as the shards of several large models, all of which are read at the same time.
+  @Test func everyOneOfManyMappingsIsWatched() throws {
+    let directory = try ModelDirectory(config: Self.config, Self.layer)
+    let path = directory["model.safetensors"]
+    let file = try ReadOnlyFile(path)
+    let mappings = try (0..<600).map { _ in try MappedFile(file, loss: .readsAsZeros) }
+    try #require(truncate(path, 0) == 0)
+    try #require(truncate(path, off_t(file.size)) == 0)
+    // The pages that were there are gone; those of the file's new length are zeros by themselves.
+    for mapping in mappings { try mapping.confirmWhole() }
+    try #require(truncate(path, 0) == 0)
+    #expect(mappings.allSatisfy { $0.bytes.allSatisfy { $0 == 0 } })
+    try #require(truncate(path, off_t(file.size)) == 0)
+    for mapping in mappings { #expect(throws: CheckpointError.self) { try mapping.confirmWhole() } }
+  }
+
   @Test func aFileThatIsReplacedStaysReadable() throws {
     let directory = try ModelDirectory(config: Self.config, Self.layer)
     let layer = try directory.open().layers[0]

@@ -54,6 +54,36 @@ import Testing
     #expect(await server.stop() == 0)
   }
 
+  /// What is served from a mapping cannot be computed without it: the end says which file it was.
+  @Test func aCacheThatIsCutShortWhileItIsServedEndsTheServerByName() async throws {
+    let (folder, cache) = (try TemporaryFolder(), try TemporaryFolder())
+    defer {
+      folder.remove()
+      cache.remove()
+    }
+    try LlamaGolden().writeCheckpoint(to: folder.url)
+    let arguments = ["--model", "llama=\(folder.url.path)", "--packed-cache", cache.url.path]
+    let packing = try await RunningServer(arguments)
+    #expect(await packing.stop() == 0)
+    let panels = try #require(
+      FileManager.default.contentsOfDirectory(at: cache.url, includingPropertiesForKeys: nil).first)
+
+    let server = try await RunningServer(arguments)
+    try #require(truncate(panels.path, 0) == 0)
+    let input = "[" + Array(repeating: "1", count: 64).joined(separator: ",") + "]"
+    let curl = try await Program.curl(
+      "-H", "Content-Type: application/json", "-d", #"{"input":\#(input)}"#, server.url("/v1/ffn"))
+    #expect(curl.status != 0)
+    let ending = "\(panels.lastPathComponent): cut short or unreadable while it is served"
+    let last = await server.line { $0.hasSuffix(ending) }
+    #expect(last?.hasPrefix("sluice: ") == true)
+    #expect(await server.end() == 128 + SIGBUS)
+
+    // Another start finds that the file is none, and packs again.
+    let again = try await RunningServer(arguments)
+    #expect(await again.stop() == 0)
+  }
+
   @Test func severalModelsAnswerByTheirNames() async throws {
     let folder = try TemporaryFolder()
     defer { folder.remove() }

@@ -33,7 +33,7 @@ package struct PackedCache: Sendable, Equatable {
       guard table.identity == identity, table.layers.count == layers else {
         return .unusable("\(path) is of other weights, or of another version")
       }
-      return .panels(StoredPanels(table: table, file: try MappedFile(file, isWatched: false)))
+      return .panels(StoredPanels(table: table, file: try MappedFile(file, loss: .endsProcess)))
     } catch {
       return .unusable("\(error)")
     }

@@ -4,16 +4,24 @@ import Glibc
 /// A whole file, mapped once and read in place for the object's life.
 ///
 /// Pages are read from storage when they are first touched. A mapping shows the file as it is: if somebody cuts the
-/// file short, touching a page beyond its new end raises SIGBUS. A watched mapping has zeros there from then on, and
-/// ``confirmWhole()`` says so to whoever has read it; without that the process ends, which for pages that are served
-/// for long is the right end. A file should be replaced by renaming, as package managers and hubs do, never be written
-/// in place.
+/// file short, touching a page beyond its new end raises SIGBUS, and ``Loss`` says what comes of that. A file should be
+/// replaced by renaming, as package managers and hubs do, never be written in place.
 package final class MappedFile: Sendable {
+  /// What becomes of a read where the file has no bytes any more.
+  package enum Loss: Sendable {
+    /// It finds zeros, and ``MappedFile/confirmWhole()`` says so afterwards: for a file that is read once.
+    case readsAsZeros
+    /// It ends the process by SIGBUS, behind a line on standard error that names the file: for one that is read as long
+    /// as it is served, where zeros would be wrong answers.
+    case endsProcess
+  }
+
   private let file: ReadOnlyFile
   /// `nil` for an empty file, which cannot be mapped.
   // nonisolated(unsafe): set once, to pages mapped read-only, which only `deinit` unmaps.
   private nonisolated(unsafe) let base: UnsafeRawPointer?
-  /// `nil` where what is cut off ends the process.
+  /// `nil` for an empty file, and where there was no memory for it: what is cut off then ends the process by a bare
+  /// SIGBUS.
   // nonisolated(unsafe): set once, to memory of atomics that is never freed; given back by `deinit` alone.
   private nonisolated(unsafe) let watch: OpaquePointer?
 
@@ -22,10 +30,7 @@ package final class MappedFile: Sendable {
   var modified: timespec { file.modified }
 
   /// Maps a file that has been opened and looked at.
-  ///
-  /// - Parameter isWatched: whether what is cut off reads as zeros; for a file that is read once, with
-  ///   ``confirmWhole()`` behind it.
-  package init(_ file: ReadOnlyFile, isWatched: Bool) throws(CheckpointError) {
+  package init(_ file: ReadOnlyFile, loss: Loss) throws(CheckpointError) {
     self.file = file
     guard file.size > 0 else {
       (base, watch) = (nil, nil)
@@ -36,7 +41,12 @@ package final class MappedFile: Sendable {
       throw .unreadable(path: file.path, reason: systemReason())
     }
     base = UnsafeRawPointer(mapping)
-    watch = isWatched ? cmapping_begin(mapping, file.size) : nil
+    watch =
+      switch loss {
+      case .readsAsZeros: cmapping_begin(mapping, file.size)
+      case .endsProcess:
+        cmapping_begin_vital(mapping, file.size, "sluice: \(file.path): cut short or unreadable while it is served\n")
+      }
   }
 
   deinit {

@@ -64,7 +64,7 @@ struct WeightFiles: Sendable {
     let header = try naming(path) { () throws(SafetensorsError) in
       try SafetensorsHeader(parsing: start, fileSize: file.size)
     }
-    return (header, try MappedFile(file, isWatched: true))
+    return (header, try MappedFile(file, loss: .readsAsZeros))
   }
 
   /// Gives a flaw the name of the file that has it.

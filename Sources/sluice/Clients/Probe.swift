@@ -33,7 +33,7 @@ struct Probe: ParsableCommand {
   @Option(help: .path("As the server has it: --tls, so that its variables do for the probe. The file is not read."))
   var tlsCert: String?
 
-  @Option(help: .path("Ask by HTTPS, of a server with a certificate for its --host by one of these, in PEM, or one of them."))
+  @Option(help: .path("Ask by HTTPS: certificates in PEM, by one of which the server's is signed, for its --host."))
   var tlsCa: String?
 
   @Option(help: .time("For the whole probe."))

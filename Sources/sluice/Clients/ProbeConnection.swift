@@ -88,7 +88,11 @@ struct ProbeConnection: ~Copyable {
   private mutating func ask(_ request: [UInt8]) throws(ProbeError) {
     guard session != nil else { return try send(request) }
     var outbound: [UInt8] = []
-    do throws(TLSSessionError) { try session?.send(request.span.bytes, outbound: &outbound) } catch { throw .tls(error) }
+    do throws(TLSSessionError) {
+      try session?.send(request.span.bytes, outbound: &outbound)
+    } catch {
+      throw .tls(error)
+    }
     try send(outbound)
   }
 
