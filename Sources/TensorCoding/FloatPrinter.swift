@@ -8,10 +8,13 @@ internal import CDecimals
 /// `Tensor.firstNonFinite` before.
 ///
 /// Unsafe pointers: digits are stored by words, past the last one, into room that the caller has reserved; decimals of
-/// eight floats come back in memory that is lent for the call.
+/// eight floats come back in memory that is lent for the call. Where `CDecimals` has 16 lanes, it prints what an
+/// activation almost always is, and what it stops at is printed by eight lanes or one by one.
 enum FloatPrinter {
   /// Bytes that `write` may touch; of them at most 16 belong to the number (`-0.00012345678`, `-1.2345678e-38`).
   static let reach = 32
+  /// Bytes that `writeList` may touch behind those of its numbers.
+  static let listReach = 80
 
   /// Writes the number at `p` and returns the byte behind it.
   @inline(__always)
@@ -22,62 +25,82 @@ enum FloatPrinter {
     return write(NineDigits(ShortestDecimal.of(magnitude)), signOf: bits, at: p)
   }
 
-  /// Writes the numbers at `p`, a comma behind each, and returns the byte behind the last comma.
+  /// Writes the numbers at `p`, a comma between any two and, if `afterComma` asks for it, in front, and returns the byte
+  /// behind them.
   ///
-  /// - Parameter floats: up to so many as there is room for, at 17 bytes each and `reach` besides.
+  /// - Parameter floats: up to so many as there is room for, at 17 bytes each and `listReach` besides.
   static func writeList(
-    _ floats: UnsafeBufferPointer<Float>, at start: UnsafeMutablePointer<UInt8>
+    _ floats: UnsafeBufferPointer<Float>, afterComma: Bool, at start: UnsafeMutablePointer<UInt8>
   ) -> UnsafeMutablePointer<UInt8> {
+    guard hasEightLanes else { return writeOneByOne(floats[...], afterComma: afterComma, at: start) }
     var p = start
     var next = 0
-    if hasEightLanes {
-      // On cache lines of its own; see `cdecimals_eight`.
-      withUnsafeTemporaryAllocation(byteCount: MemoryLayout<cdecimals_eight>.size, alignment: 64) { memory in
-        let decimals = memory.baseAddress!.bindMemory(to: cdecimals_eight.self, capacity: 1)
-        PowersOfTen.scaled.span.withUnsafeBufferPointer { scaled in
-          let eight = EightDecimals(decimals)
-          while next + lanes <= floats.count {
-            let first = floats.baseAddress! + next
-            let done = cdecimals_shortest(first, scaled.baseAddress! - PowersOfTen.scaledMinExponent, decimals)
-            p = write(first, eight, done, at: p)
-            next += lanes
+    // On cache lines of its own; see `cdecimals_eight`.
+    withUnsafeTemporaryAllocation(byteCount: MemoryLayout<cdecimals_eight>.size, alignment: 64) { memory in
+      let decimals = memory.baseAddress!.bindMemory(to: cdecimals_eight.self, capacity: 1)
+      PowersOfTen.scaled.span.withUnsafeBufferPointer { scaled in
+        let powers = scaled.baseAddress! - PowersOfTen.scaledMinExponent
+        while next < floats.count {
+          let first = floats.baseAddress! + next
+          if hasSixteenLanes {
+            let printed = cdecimals_print(first, floats.count - next, afterComma || next > 0, p)
+            p = printed.behind
+            next += printed.count
+            if printed.count > 0 { continue }
           }
+          guard next + lanes <= floats.count else { break }
+          let done = cdecimals_shortest(first, powers, decimals)
+          p = write(first, EightDecimals(decimals), done, afterComma: afterComma || next > 0, at: p)
+          next += lanes
         }
       }
     }
-    for value in floats[next...] { p = appendComma(write(value, at: p)) }
+    return writeOneByOne(floats[next...], afterComma: afterComma || next > 0, at: p)
+  }
+
+  private static func writeOneByOne(
+    _ floats: Slice<UnsafeBufferPointer<Float>>, afterComma: Bool, at start: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    var p = start
+    for (place, value) in floats.enumerated() {
+      p = write(value, at: appendComma(p, if: afterComma || place > 0))
+    }
     return p
   }
 
   private static let hasEightLanes = cdecimals_available()
+  private static let hasSixteenLanes = cdecimals_prints()
   private static let lanes = Int(cdecimals_lanes)
 
-  /// Writes eight numbers, a comma behind each.
+  /// Writes eight numbers, with commas as `writeList` has them.
   @inline(__always)
   private static func write(
-    _ floats: UnsafePointer<Float>, _ eight: EightDecimals, _ done: cdecimals_done,
+    _ floats: UnsafePointer<Float>, _ eight: EightDecimals, _ done: cdecimals_done, afterComma: Bool,
     at start: UnsafeMutablePointer<UInt8>
   ) -> UnsafeMutablePointer<UInt8> {
     var p = start
     if done.characters == 0xFF {
-      for lane in 0..<lanes { p = write(eight, lane, signOf: floats[lane].bitPattern, at: p) }
+      for lane in 0..<lanes {
+        p = write(eight, lane, signOf: floats[lane].bitPattern, at: appendComma(p, if: afterComma || lane > 0))
+      }
       return p
     }
     for lane in 0..<lanes {
       let bits = floats[lane].bitPattern
       let bit = UInt8(truncatingIfNeeded: 1 << lane)
+      p = appendComma(p, if: afterComma || lane > 0)
       if done.characters & bit != 0 {
         p = write(eight, lane, signOf: bits, at: p)
       } else if done.decimals & bit != 0 {
-        p = appendComma(write(NineDigits(rest: eight.rest[lane], form: eight.form[lane]), signOf: bits, at: p))
+        p = write(NineDigits(rest: eight.rest[lane], form: eight.form[lane]), signOf: bits, at: p)
       } else {
-        p = appendComma(write(floats[lane], at: p))
+        p = write(floats[lane], at: p)
       }
     }
     return p
   }
 
-  /// Writes a number whose characters are there, and a comma.
+  /// Writes a number whose characters are there.
   @inline(__always)
   private static func write(
     _ eight: EightDecimals, _ lane: Int, signOf bits: UInt32, at p: UnsafeMutablePointer<UInt8>
@@ -87,13 +110,13 @@ enum FloatPrinter {
     characters.storeBytes(of: eight.head[lane], as: UInt16.self)
     characters.storeBytes(of: eight.tail[lane], toByteOffset: 2, as: UInt64.self)
     characters.storeBytes(of: eight.further[lane], toByteOffset: 10, as: UInt64.self)
-    return appendComma(p + Int(bits >> 31) + eight.length[lane])
+    return p + Int(bits >> 31) + eight.length[lane]
   }
 
   @inline(__always)
-  private static func appendComma(_ p: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
+  private static func appendComma(_ p: UnsafeMutablePointer<UInt8>, if isWanted: Bool) -> UnsafeMutablePointer<UInt8> {
     p.pointee = UInt8(ascii: ",")
-    return p + 1
+    return p + (isWanted ? 1 : 0)
   }
 
   @inline(__always)

@@ -16,17 +16,14 @@ extension [UInt8] {
   package mutating func appendFloats(_ floats: UnsafeBufferPointer<Float>) {
     // A number and its comma take 17 bytes at most. In slices, so that the reserve follows what was really written.
     let slice = 1024
-    var next = floats.startIndex
-    while next < floats.endIndex {
-      let end = Swift.min(next + slice, floats.endIndex)
-      append(addingCapacity: (end - next) * 17 + FloatPrinter.reach) { bytes in
+    for start in stride(from: 0, to: floats.count, by: slice) {
+      let part = UnsafeBufferPointer(rebasing: floats[start..<Swift.min(start + slice, floats.count)])
+      append(addingCapacity: part.count * 17 + FloatPrinter.listReach) { bytes in
         bytes.withUnsafeMutableBufferPointer { buffer, count in
-          let start = buffer.baseAddress! + count
-          let written = FloatPrinter.writeList(UnsafeBufferPointer(rebasing: floats[next..<end]), at: start) - start
-          count += written - (end == floats.endIndex ? 1 : 0)
+          let text = buffer.baseAddress! + count
+          count += FloatPrinter.writeList(part, afterComma: start > 0, at: text) - text
         }
       }
-      next = end
     }
   }
 

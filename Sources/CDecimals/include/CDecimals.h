@@ -4,9 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Decimals eight at a time, in the lanes of AVX-512: out of floats the shortest ones, by Schubfach (Raffaello Giulietti,
-// 2020) over binary32, step by step as `ShortestDecimal` and `NineDigits` of TensorCoding have it for one float, with
-// the same digits; and into floats, as `DecimalScanner` has it for one.
+// Decimals eight and more at a time, in the lanes of AVX-512: out of floats the shortest ones, by Schubfach (Raffaello
+// Giulietti, 2020) over binary32, step by step as `ShortestDecimal` and `NineDigits` of TensorCoding have it for one
+// float, with the same digits; and into floats, as `DecimalScanner` has it for one.
 
 /// Floats at a time.
 enum { cdecimals_lanes = 8 };
@@ -43,6 +43,21 @@ bool cdecimals_available(void);
 ///
 /// `scaled` points at ⌊10^e · 2^(63 − ⌊log2 10^e⌋)⌋ + 1 for e = 0 and has the neighbours from −31 to 45 around it.
 cdecimals_done cdecimals_shortest(const float *floats, const uint64_t *scaled, cdecimals_eight *decimals);
+
+/// What was printed: how many floats, and the byte behind the last of them.
+typedef struct {
+  size_t count;
+  uint8_t *behind;
+} cdecimals_printed;
+
+/// Whether this processor prints them.
+bool cdecimals_prints(void);
+
+/// Prints floats 16 at a time, with commas between them and, if `after_comma` asks for it, in front. It stops before
+/// any 16 of which one is not zero, nor of a magnitude from 2⁻¹³ to below 8; the last may be fewer.
+///
+/// - Parameter text: has room for 17 bytes a float and 80 besides.
+cdecimals_printed cdecimals_print(const float *floats, size_t count, bool after_comma, uint8_t *text);
 
 /// What was scanned: how many numbers, and the comma or bracket behind the last of them.
 typedef struct {
