@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Batching
 internal import Dispatch
 internal import HTTP1
 internal import HTTPServer
@@ -18,7 +19,7 @@ struct EchoServer: ParsableCommand {
   var tls: [String] = []
 
   func run() throws {
-    ProcessMemory.keepFreed()
+    ProcessMemory.keepFreed(processors: CPUQuota.threads())
     var configuration = ServerConfiguration(addresses: [.tcp(host: "127.0.0.1", port: port)])
     if tls.count == 2 {
       configuration.tls = try TLSContext(TLSConfiguration(certificateChainFile: tls[0], privateKeyFile: tls[1]))

@@ -52,7 +52,7 @@ struct PoolState: ~Copyable {
   /// So many of them, and the next one is taken for as lonely.
   static let solitude = 16
   private var alarmTime: UInt64?
-  private var jobIsNext = false
+  private var shares = TimeShares()
 
   init(workers: Int, limits: BatchLimits, occupancy: Occupancy, alarm: any DispatchSourceTimer) {
     self.occupancy = occupancy
@@ -68,7 +68,14 @@ struct PoolState: ~Copyable {
       busyWorkers: min(workers, workers - idle.count + (isHostComputing ? 1 : 0)), rowsPerSecond: queue.rowsPerSecond)
   }
 
-  var isQuiet: Bool { queue.isEmpty && jobs.count == 0 && idle.count >= workers - 1 && !isHostComputing }
+  var isQuiet: Bool { isRested(but: 1) }
+  var isAtRest: Bool { isRested(but: 0) }
+  var isAlone: Bool { solitary == Self.solitude && queue.isEmpty && jobs.count == 0 }
+
+  /// Whether nothing waits, and nobody works but so many workers at most.
+  private func isRested(but busy: Int) -> Bool {
+    queue.isEmpty && jobs.count == 0 && idle.count >= workers - busy && !isHostComputing
+  }
 
   /// - Parameter rows: nil asks only whether anything is taken at all.
   func admit(rows: Int?) throws(AdmissionError) {
@@ -76,8 +83,10 @@ struct PoolState: ~Copyable {
     if let rows { try queue.admit(rows: rows) }
   }
 
-  /// Counts what has just come among those that came alone, or ends their row.
-  mutating func noteArrival() {
+  /// Counts what has just come among those that came alone, or ends their row. What a worker brings is part of what
+  /// came before.
+  mutating func noteArrival(from caller: Caller) {
+    if case .worker = caller { return }
     let isAlone = queue.queuedEntries + jobs.count == 1 && idle.count == workers && !isHostComputing
     solitary = isAlone ? min(solitary + 1, Self.solitude) : 0
   }
@@ -183,20 +192,17 @@ struct PoolState: ~Copyable {
 
   private mutating func observe(_ finished: FinishedWork, now: UInt64) {
     queue.observe(rows: finished.rows, nanoseconds: finished.nanoseconds)
-    guard let key = finished.key else { return }
+    guard let key = finished.key else { return shares.jobTook(finished.nanoseconds) }
+    shares.batchTook(finished.nanoseconds)
     queue.complete(key, entries: finished.entries, nanoseconds: finished.nanoseconds, now: now)
   }
 
   private mutating func takeTurn(now: UInt64) -> Turn {
-    if jobIsNext, let job = jobs.popFirst() {
-      jobIsNext = false
-      return .job(job)
-    }
+    if shares.isJobsTurn, let job = jobs.popFirst() { return .job(job) }
     switch queue.next(now: now) {
     case .expired(let entries):
       return .expired(entries)
     case .batch(let batch):
-      jobIsNext = true
       return .batch(batch)
     case .wait, .idle:
       if let job = jobs.popFirst() { return .job(job) }

@@ -42,7 +42,8 @@ package enum WorkerPriority {
 ///
 /// One lock guards a value of pure state; neither `execute` nor a job nor `expire` runs under it.
 ///
-/// **Turns.** Where both wait, batches and jobs alternate, so that neither holds up the other.
+/// **Turns.** Where both wait, batches and jobs have the same share of the workers' time, so that neither holds up the
+/// other (``TimeShares``).
 ///
 /// **Passing.** A batch that takes long is executed in slices, and between two of them a short batch of another key may
 /// pass, so that a small request waits for a slice of a large one and not for all of it. What passes is executed where
@@ -122,7 +123,7 @@ package final class WorkerPool: Sendable {
       try state.admit(rows: nil)
       let ticket = try state.queue.enqueue(
         payload, key: key, rows: rows, priority: priority, deadline: deadline, now: now)
-      state.noteArrival()
+      state.noteArrival(from: caller)
       return (ticket, state.claimWorker(for: caller))
     }
     if let woken { wake(woken) }
@@ -145,7 +146,7 @@ package final class WorkerPool: Sendable {
   package func run(from caller: Caller = .anybody, _ job: @escaping Job) {
     let woken = state.withLock { state in
       state.jobs.append(job)
-      state.noteArrival()
+      state.noteArrival(from: caller)
       return state.claimWorker(for: caller)
     }
     if let woken { wake(woken) }
@@ -177,6 +178,13 @@ package final class WorkerPool: Sendable {
 
   /// Whether nothing waits, and no worker works but the one that asks.
   package var isQuiet: Bool { state.withLock { $0.isQuiet } }
+
+  /// Whether nothing waits and nobody works: for a thread that is no worker.
+  package var isAtRest: Bool { state.withLock { $0.isAtRest } }
+
+  /// Whether nothing waits, and nothing waited or was worked at when each of the last ``PoolState/solitude`` entries
+  /// and jobs came: one client is there, which waits for each answer before it asks again.
+  package var isAlone: Bool { state.withLock { $0.isAlone } }
 
   package var load: PoolLoad {
     state.withLock { $0.load }

@@ -50,12 +50,13 @@ int csystem_set_no_delay(int descriptor) {
   return setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-void csystem_keep_freed_memory(int bytes, int largest) {
+void csystem_keep_freed_memory(int bytes, int largest, int arenas) {
 #ifdef __GLIBC__
+  mallopt(M_ARENA_MAX, arenas);
   mallopt(M_TRIM_THRESHOLD, bytes);
   mallopt(M_MMAP_THRESHOLD, largest);
 #else
-  (void)bytes, (void)largest;
+  (void)bytes, (void)largest, (void)arenas;
 #endif
 }
 

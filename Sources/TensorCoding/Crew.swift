@@ -5,7 +5,7 @@ package struct Crew: Sendable {
   /// Texts from here on are worth waking a thread for: some 60 µs of work.
   static let leastNumbers = 4096
   /// As many bytes as so many numbers take at least.
-  static let leastBytes = 8 * leastNumbers
+  package static let leastBytes = 8 * leastNumbers
 
   /// Calls the closure for every number below the first argument, on whichever threads are free, and returns when all
   /// calls have.

@@ -139,14 +139,29 @@ import Testing
     #expect(try !isComputedHere([6, 6]))
     for _ in 1...15 { #expect(try !isComputedHere([12])) }
     #expect(try isComputedHere([12]))
-    // A job is somebody else's affair, and so is an entry of another caller that had to wait for nobody.
+    // A job that came alone is one more of them, with what it brings.
     let done = DispatchSemaphore(value: 0)
-    pool.run {
-      _ = try? pool.submit(0, key: 1, rows: 1, from: .worker)
-      done.signal()
+    func run(jobs: Int) {
+      for _ in 0..<jobs {
+        pool.run {
+          _ = try? pool.submit(0, key: 1, rows: 1, from: .worker)
+          done.signal()
+        }
+      }
+      for _ in 0..<jobs { done.wait() }
+      while pool.load.busyWorkers > 0 || pool.load.queuedRows > 0 { sched_yield() }
     }
-    done.wait()
-    while pool.load.busyWorkers > 0 || pool.load.queuedRows > 0 { sched_yield() }
+    #expect(pool.isAlone && pool.isAtRest)
+    run(jobs: 1)
+    #expect(pool.isAlone)
+    #expect(try isComputedHere([12]))
+    // Of two the second does not.
+    let isHeld = DispatchSemaphore(value: 0)
+    pool.run { isHeld.wait() }
+    pool.run { isHeld.signal() }
+    isHeld.signal()
+    while pool.load.busyWorkers > 0 || pool.load.queuedJobs > 0 { sched_yield() }
+    #expect(!pool.isAlone && pool.isAtRest)
     #expect(try !isComputedHere([12]))
     Self.drain(pool)
   }

@@ -131,23 +131,32 @@ import Testing
       ])
   }
 
-  @Test func jobsAndBatchesAlternate() async throws {
+  /// Who has held the worker lets the others go first, and all have their turn, each kind in its order.
+  @Test(arguments: [true, false])
+  func jobsAndBatchesShareAWorker(jobHolds: Bool) async throws {
     let entered = DispatchSemaphore(value: 0)
     let release = DispatchSemaphore(value: 0)
     let order = Mutex<[String]>([])
     let pool = Pool(
       workers: 1, limits: Self.limits,
-      execute: { batch, _, _ in order.withLock { $0.append("batch \(batch.key.number)") } }, expire: { _ in })
-    pool.run {
+      execute: { batch, _, _ in
+        guard batch.key.number > 0 else { return hold() }
+        order.withLock { $0.append("batch \(batch.key.number)") }
+      }, expire: { _ in })
+    @Sendable func hold() {
       entered.signal()
       release.wait()
     }
+    if jobHolds { pool.run(hold) } else { _ = try pool.submit(0, key: 0, rows: 1) }
     await entered.arrival()
     for index in 1...3 { pool.run { order.withLock { $0.append("job \(index)") } } }
     for key in 1...2 { _ = try pool.submit(0, key: key, rows: 1) }
     release.signal()
     await Self.drained(pool)
-    #expect(order.withLock { $0 } == ["batch 1", "job 1", "batch 2", "job 2", "job 3"])
+    let all = order.withLock { $0 }
+    #expect(all[0] == (jobHolds ? "batch 1" : "job 1"))
+    #expect(all.filter { $0.hasPrefix("batch") } == ["batch 1", "batch 2"])
+    #expect(all.filter { $0.hasPrefix("job") } == ["job 1", "job 2", "job 3"])
   }
 
   /// The timer tells an entry that its time is over though every worker computes.

@@ -50,7 +50,7 @@ import Testing
 
   @Test func manyClientsOnManyLayersGetTheirOwnAnswers() async throws {
     let alone = try Harness(workers: 1, maxBatchRows: 1)
-    let loaded = try Harness(workers: 4, maxBatchRows: 16) { $0.inlineReplyElements = 4 }
+    let loaded = try Harness(workers: 4, maxBatchRows: 16) { $0.inline.replyNumbers = 4 }
     let bodies = (0..<400).map { seed in
       let rows = (0..<(1 + seed % 5)).map { Self.row(seed + $0) }.joined(separator: ",")
       return #"{"layer":\#(seed % 12),"input":[\#(rows)]}"#
@@ -93,12 +93,12 @@ import Testing
 
   @Test func bytesAreTheSameWhereverTheyAreReadAndPrinted() async throws {
     let inline = try Harness {
-      $0.inlineBodyBytes = .max
-      $0.inlineReplyElements = .max
+      $0.inline.bodyBytes = .max
+      $0.inline.replyNumbers = .max
     }
     let handedOver = try Harness {
-      $0.inlineBodyBytes = 0
-      $0.inlineReplyElements = 0
+      $0.inline.bodyBytes = 0
+      $0.inline.replyNumbers = 0
     }
     let rows = (0..<300).map(Self.row).joined(separator: ",")
     for body in [
@@ -192,7 +192,7 @@ import Testing
 
   @Test func bodiesAndRepliesThatWaitForAWorkerAreBounded() async throws {
     let harness = try Harness(workers: 1) {
-      $0.inlineReplyElements = 0
+      $0.inline.replyNumbers = 0
       $0.jobBytesLimit = 600
     }
     let request = Harness.post("/v1/ffn", #"{"input":[1,2,3,4]}"#)

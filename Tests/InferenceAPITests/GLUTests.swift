@@ -219,7 +219,7 @@ import Testing
   /// The same for a body that is decoded on the I/O queue and for one that a worker decodes.
   @Test(arguments: refusals, [48 << 10, 0])
   func refusalHasItsStatusAndItsPlace(_ refusal: RuleTests.Refusal, _ inlineBodyBytes: Int) async throws {
-    let harness = try Harness { $0.inlineBodyBytes = inlineBodyBytes }
+    let harness = try Harness { $0.inline.bodyBytes = inlineBodyBytes }
     let answer = await harness.glu(refusal.body)
     #expect(answer.status == refusal.status)
     #expect(answer.problem == refusal.problem)
@@ -262,14 +262,14 @@ import Testing
   @Test func largeBodiesAndRepliesGetTheSameBytes() async throws {
     let body = #"{"variant":"geglu","a":\#(Self.a),"b":\#(Self.b),"derivative":true}"#
     let small = await (try Harness()).glu(body)
-    let large = await (try Harness { ($0.inlineBodyBytes, $0.inlineReplyElements) = (0, 0) }).glu(body)
+    let large = await (try Harness { ($0.inline.bodyBytes, $0.inline.replyNumbers) = (0, 0) }).glu(body)
     #expect(small.status == 200)
     #expect(large.untimed == small.untimed)
   }
 
   @Test(arguments: [48 << 10, 0])
   func passedDeadlineIsNotComputed(_ inlineBodyBytes: Int) async throws {
-    let harness = try Harness { $0.inlineBodyBytes = inlineBodyBytes }
+    let harness = try Harness { $0.inline.bodyBytes = inlineBodyBytes }
     let exchange = TestExchange()
     let (head, body) = Harness.parse(
       Array(Harness.post("/v1/glu", #"{"variant":"glu","a":[1],"b":[1],"timeout_ms":5}"#).utf8))

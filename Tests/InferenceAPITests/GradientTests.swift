@@ -132,12 +132,12 @@ import Testing
 
   @Test func bytesAreTheSameWhereverTheyAreReadAndPrinted() async throws {
     let inline = try Harness {
-      $0.inlineBodyBytes = .max
-      $0.inlineReplyElements = .max
+      $0.inline.bodyBytes = .max
+      $0.inline.replyNumbers = .max
     }
     let handedOver = try Harness {
-      $0.inlineBodyBytes = 0
-      $0.inlineReplyElements = 0
+      $0.inline.bodyBytes = 0
+      $0.inline.replyNumbers = 0
     }
     let rows = (0..<300).map(BatchTests.row).joined(separator: ",")
     for encoding in ["nested", "base64"] {

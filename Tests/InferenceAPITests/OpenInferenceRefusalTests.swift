@@ -132,7 +132,7 @@ private typealias Message = OpenInferenceMessage
 
   @Test(arguments: refusals, [48 << 10, 0])
   func refusalIsOneString(_ refusal: Refusal, _ inlineBytes: Int) async throws {
-    let harness = try Harness { ($0.inlineBodyBytes, $0.inlineBinaryBytes) = (inlineBytes, inlineBytes) }
+    let harness = try Harness { ($0.inline.bodyBytes, $0.inline.binaryBytes) = (inlineBytes, inlineBytes) }
     let header = refusal.header ?? (refusal.binary.isEmpty ? nil : "\(refusal.json.utf8.count)")
     let answer = await harness.send(Message.infer(refusal.json, binary: refusal.binary, jsonBytes: header))
     #expect(answer.status == refusal.status, "\(answer.text)")

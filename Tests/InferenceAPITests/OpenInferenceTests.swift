@@ -241,11 +241,11 @@ private typealias Message = OpenInferenceMessage
       #"{"inputs":[{"name":"input","shape":[50,4],"datatype":"FP32","parameters":{"binary_data_size":800}}],"#
       + #""parameters":{"binary_data_output":true}}"#
     let small = Inferred(await (try Harness()).send(Message.infer(json, behind: bytes)))
-    let harness = try Harness { $0.inlineBinaryBytes = 0 }
+    let harness = try Harness { $0.inline.binaryBytes = 0 }
     let large = Inferred(await harness.send(Message.infer(json, behind: bytes)))
     let text = #"{"inputs":[{"name":"input","shape":[50,4],"datatype":"FP32","data":\#(rows)}]}"#
     let spelled = Inferred(
-      await (try Harness { ($0.inlineBodyBytes, $0.inlineReplyElements) = (0, 0) }).send(Message.infer(text)))
+      await (try Harness { ($0.inline.bodyBytes, $0.inline.replyNumbers) = (0, 0) }).send(Message.infer(text)))
     #expect(small.bytes().count == 800 && small.bytes() == large.bytes())
     #expect(spelled.floats() == small.floats())
   }

@@ -42,7 +42,7 @@ import Testing
     let long = try Self.settled { $0.brief = BriefPass(multiplyAdds: 4 * 12 * 3, weightBytes: .max) }
     let rows = (0..<40).map(BatchTests.row).joined(separator: ",")
     #expect((await long.ffn(#"{"input":[\#(rows)]}"#)).status == 200)
-    let large = try Self.settled { $0.inlineBodyBytes = 0 }
+    let large = try Self.settled { $0.inline.bodyBytes = 0 }
     #expect((await large.ffn(#"{"input":[1,2,3,4]}"#)).status == 200)
     let own = try Self.settled()
     let weights = #"{"variant":"bilinear","weights":{"gate_proj":[[2]],"up_proj":[[1]]},"input":[3]}"#
@@ -52,11 +52,32 @@ import Testing
   /// A large reply of what was computed here is printed by a worker.
   @Test func aLargeReplyIsPrintedByAWorker() async throws {
     let alone = try Harness()
-    let turn = try Self.settled { $0.inlineReplyElements = 0 }
+    let turn = try Self.settled { $0.inline.replyNumbers = 0 }
     let body = #"{"input":[1,2,3,4],"activations":["up"]}"#
     let exchange = turn.startFFN(body)
     turn.api.settle()
     #expect(Answer(await exchange.response()).untimed == (await alone.ffn(body)).untimed)
+  }
+
+  /// A body that is longer than an I/O queue decodes beside others is decoded there where nobody else is served.
+  @Test func aLongBodyOfALoneClientStaysHere() async throws {
+    let short = #"{"input":[1,2,3,4]}"#
+    let long = #"{"input":[1,2,3,4],                                             "id":"long"}"#
+    let turn = try Self.settled { $0.inline.bodyBytes = short.utf8.count }
+    // Decoded by a worker, whose own turn it is to compute.
+    #expect((await turn.ffn(long)).status == 200)
+    while turn.api.load.busyWorkers > 0 { await Task.yield() }
+    for _ in 0..<20 {
+      let exchange = turn.startFFN(short)
+      turn.api.settle()
+      #expect(Answer(await exchange.response()).status == 200)
+    }
+    let exchange = turn.startFFN(long)
+    #expect(turn.api.load.queuedRows == 1 && turn.api.load.busyWorkers == 0)
+    turn.api.settle()
+    #expect(Answer(await exchange.response()).untimed == (await (try Harness()).ffn(long)).untimed)
+    let tooLong = long + String(repeating: " ", count: 4 * short.utf8.count)
+    #expect((await turn.ffn(tooLong)).status == 200)
   }
 
   @Test func deadlinesAndCancellations() async throws {

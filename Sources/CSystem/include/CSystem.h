@@ -47,7 +47,9 @@ int csystem_set_no_delay(int descriptor);
 
 /// Has malloc keep up to so many bytes of freed memory for the next use, of allocations up to the `largest`, where the C
 /// library is glibc. Its default gives back all but 128 KiB at once: a body of 60 KB is then paged in anew each time.
-void csystem_keep_freed_memory(int bytes, int largest);
+/// Threads share so many `arenas`, where by default there are up to eight for each processor: what one thread takes and
+/// another gives back is free only in the arena that it came from.
+void csystem_keep_freed_memory(int bytes, int largest, int arenas);
 
 /// Has malloc give the whole pages that are free back to the system, in all arenas, where the C library is glibc.
 void csystem_give_back_freed_memory(void);

@@ -78,7 +78,7 @@ package final class Team: @unchecked Sendable {
   }
 
   /// Calls `body` for every number below `count`, on whichever threads are free; returns when all are done.
-  func each(_ count: Int, _ body: @Sendable (Int) -> Void) {
+  package func each(_ count: Int, _ body: @Sendable (Int) -> Void) {
     besides { eachBesides(count, body) }
   }
 

@@ -10,8 +10,8 @@ protocol ResultReply: Sendable {
   /// - Throws: `.nonFinite` with the index of the first one.
   func checkFinite() throws(APIError)
 
-  /// Whether its bytes take longer to make than an I/O queue may be held.
-  func isLarge(_ configuration: APIConfiguration) -> Bool
+  /// Whether its bytes may be made on an I/O queue.
+  func fits(_ limits: InlineLimits) -> Bool
 
   /// A guess at the reply's length.
   var likelyBytes: Int { get }
@@ -40,7 +40,7 @@ extension ComputedReply {
   /// Numbers to print.
   private var elements: Int { tensors.reduce(0) { $0 + $1.tensor.shape.count } }
 
-  func isLarge(_ configuration: APIConfiguration) -> Bool { elements > configuration.inlineReplyElements }
+  func fits(_ limits: InlineLimits) -> Bool { elements <= limits.replyNumbers }
 
   /// A number has nine digits, a sign, a point and a comma, and an exponent where it is
   /// rare.
@@ -90,7 +90,8 @@ extension ComputedReply {
 }
 
 extension InferenceAPI {
-  /// Answers with what was computed: a small reply is made on the I/O queue, a large one by a worker in its turn.
+  /// Answers with what was computed: a small reply is made on the I/O queue, and a larger one where nobody else is
+  /// served; what is larger still is made by a worker in its turn.
   ///
   /// To be called by what runs in the pool: whoever ran it looks at the line next.
   ///
@@ -101,9 +102,11 @@ extension InferenceAPI {
     } catch {
       return call.fail(error, timing: timing)
     }
-    if !reply.isLarge(configuration) {
-      call.answerOnIOQueue { reply.response(timing, receivedAt: call.receivedAt, crew: nil) }
-      return
+    if reply.fits(configuration.inline) || reply.fits(configuration.inline.alone) && inference.isAlone {
+      return call.answerOnIOQueue { [inference] in
+        reply.response(
+          timing, receivedAt: call.receivedAt, crew: inference.helpAtRest(bytes: reply.likelyBytes))
+      }
     }
     inference.run(bytes: reply.likelyBytes, from: .worker) { turn in
       if call.isOver { return }

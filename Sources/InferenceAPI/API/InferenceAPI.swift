@@ -34,16 +34,8 @@ package struct APIConfiguration: Sendable {
   /// What an I/O queue computes itself.
   package var brief = BriefPass()
 
-  /// A body up to here is decoded on the I/O queue. An I/O queue may be held for about 200 µs; a number takes 13 ns to
-  /// scan, and 48 KiB hold 5,000 with nine characters each (70 µs) and 24,000 at most (160 to 200 µs).
-  package var inlineBodyBytes = 48 << 10
-
-  /// A reply of up to so many numbers is printed on the I/O queue: at 14 ns each, 120 µs.
-  package var inlineReplyElements = 8_500
-
-  /// Bytes of tensors in binary, in a body or a reply, that are copied on the I/O queue: 512 KiB of them fault in fresh
-  /// pages and move in 100 µs.
-  package var inlineBinaryBytes = 512 << 10
+  /// What an I/O queue decodes and prints itself.
+  package var inline = InlineLimits()
 
   /// Bytes of large bodies and large replies that may wait for a worker to decode and print them, beside the rows that
   /// wait to be computed: four of the largest bodies. Over it a request is refused before its body is read.

@@ -7,7 +7,7 @@ internal import TensorCoding
 
 /// Where a body is decoded.
 enum DecodingPlace: Sendable {
-  case ioQueue
+  case ioQueue(crew: Crew? = nil)
   case worker(JobTurn)
 
   /// Time that it waited for the worker.
@@ -21,18 +21,21 @@ enum DecodingPlace: Sendable {
   /// Who helps.
   var crew: Crew? {
     switch self {
-    case .ioQueue: nil
+    case .ioQueue(let crew): crew
     case .worker(let turn): turn.crew
     }
   }
 }
 
 extension InferenceAPI {
-  /// Lets a body be decoded: at once where that is brief, or by a worker in its turn.
+  /// Lets a body be decoded: at once where that is brief or nobody else is served, or by a worker in its turn.
   ///
   /// - Parameter body: gets where it is decoded.
-  func decode(_ call: Call, isLarge: Bool, _ body: @escaping @Sendable (DecodingPlace) -> Void) {
-    guard isLarge else { return body(.ioQueue) }
+  func decode(_ call: Call, _ size: BodySize, _ body: @escaping @Sendable (DecodingPlace) -> Void) {
+    if size.fits(configuration.inline) { return body(.ioQueue()) }
+    if call.isSettled, size.fits(configuration.inline.alone), inference.isAlone {
+      return body(.ioQueue(crew: inference.helpAtRest(bytes: size.text)))
+    }
     // Chunked content has declared no length before.
     do { try inference.admit(bodyBytes: call.bodyBytes) } catch { return call.fail(error) }
     inference.run(bytes: call.bodyBytes) { turn in

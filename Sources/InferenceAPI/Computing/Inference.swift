@@ -106,8 +106,10 @@ final class Inference: Sendable {
 
   private let pool: WorkerPool
   private let team: Team?
-  /// Helps with the body or the reply of a job that is all there is to do.
+  /// Helps a worker with the body or the reply of a job that is all there is to do.
   private let crew: Crew?
+  /// The same for an I/O queue.
+  private let crewOfQueues: Crew?
   /// Bytes of the bodies and replies whose jobs wait or run.
   private let jobBytes = Atomic<Int>(0)
   private let jobBytesLimit: Int
@@ -117,6 +119,7 @@ final class Inference: Sendable {
     let (kernels, team) = (configuration.kernels, configuration.team)
     self.team = team
     crew = team.map { team in Crew { count, body in team.eachBesides(count, body) } }
+    crewOfQueues = team.map { team in Crew { count, body in team.each(count, body) } }
     let seats = WorkerPool.seats(workers: configuration.workers)
     let desks = (0..<seats).map { _ in WorkerDesk(kernels: kernels, team: team, slices: configuration.slices) }
     jobBytesLimit = configuration.jobBytesLimit
@@ -128,6 +131,15 @@ final class Inference: Sendable {
   }
 
   var load: PoolLoad { pool.load }
+
+  /// Whether one client is there, which waits for each answer before it asks again.
+  var isAlone: Bool { pool.isAlone }
+
+  /// Who helps an I/O queue with so long a text; nil where it is too short for help, or others are at work.
+  func helpAtRest(bytes: Int) -> Crew? {
+    guard bytes >= Crew.leastBytes, pool.isAtRest else { return nil }
+    return crewOfQueues
+  }
 
   /// Ends a turn of an I/O queue.
   func settle() { pool.settle() }

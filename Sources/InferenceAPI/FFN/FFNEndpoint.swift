@@ -13,7 +13,7 @@ extension InferenceAPI {
   private func compute(_ call: Call, asksForGradient: Bool) {
     guard let catalog else { return call.fail(.notReady) }
     call.watchForCancellation()
-    decode(call, isLarge: call.bodyBytes > configuration.inlineBodyBytes) { [self] place in
+    decode(call, BodySize(text: call.bodyBytes)) { [self] place in
       submitFFN(call, catalog, asksForGradient, at: place)
     }
   }

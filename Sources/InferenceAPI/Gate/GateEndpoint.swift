@@ -10,8 +10,8 @@ extension InferenceAPI {
     guard catalog != nil else { return call.fail(.notReady) }
     call.watchForCancellation()
     let bytes = call.bodyBytes
-    if bytes <= configuration.inlineBodyBytes {
-      guard let (request, timing) = decodeGate(call, at: .ioQueue) else { return }
+    if BodySize(text: bytes).fits(configuration.inline) {
+      guard let (request, timing) = decodeGate(call, at: .ioQueue()) else { return }
       inference.run(bytes: bytes) { [self] turn in
         var timing = timing
         timing.queue = turn.waited

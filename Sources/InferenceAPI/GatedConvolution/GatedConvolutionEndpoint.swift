@@ -8,7 +8,7 @@ extension InferenceAPI {
   func computeGatedConvolution(_ call: Call) {
     guard let catalog else { return call.fail(.notReady) }
     call.watchForCancellation()
-    decode(call, isLarge: call.bodyBytes > configuration.inlineBodyBytes) { [self] place in
+    decode(call, BodySize(text: call.bodyBytes)) { [self] place in
       submitConvolution(call, catalog, at: place)
     }
   }

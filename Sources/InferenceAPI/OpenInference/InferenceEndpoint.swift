@@ -12,10 +12,9 @@ extension InferenceAPI {
       let served = try catalog.served(call.parameters)
       let header = try InferenceHeader(call.head.fields, bodyBytes: call.bodyBytes)
       call.watchForCancellation()
-      // Tensors in binary are copied, or widened to twice their size: far less work than numbers in text.
-      let isLarge =
-        header.jsonBytes > configuration.inlineBodyBytes || call.bodyBytes > configuration.inlineBinaryBytes
-      decode(call, isLarge: isLarge) { [self] place in submitInference(call, served, header, at: place) }
+      decode(call, BodySize(text: header.jsonBytes, total: call.bodyBytes)) { [self] place in
+        submitInference(call, served, header, at: place)
+      }
     } catch {
       call.fail(error)
     }

@@ -50,8 +50,8 @@ struct InferenceReply: ResultReply {
   private var binaryBytes: Int { outputs.reduce(0) { $0 + ($1.isBinary ? $1.bytes : 0) } }
   private var printedNumbers: Int { outputs.reduce(0) { $0 + ($1.isBinary ? 0 : $1.tensor.shape.count) } }
 
-  func isLarge(_ configuration: APIConfiguration) -> Bool {
-    printedNumbers > configuration.inlineReplyElements || binaryBytes > configuration.inlineBinaryBytes
+  func fits(_ limits: InlineLimits) -> Bool {
+    printedNumbers <= limits.replyNumbers && binaryBytes <= limits.binaryBytes
   }
 
   var likelyBytes: Int { 512 + 128 * outputs.count + 12 * printedNumbers + binaryBytes }

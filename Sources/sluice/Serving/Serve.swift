@@ -35,7 +35,7 @@ struct Serve: ParsableCommand {
   ///   - started: when the process began, in `MonotonicClock`'s time.
   ///   - unknownVariables: to be warned about.
   func run(started: UInt64, unknownVariables: [String]) throws(StartError) -> Never {
-    ProcessMemory.keepFreed()
+    ProcessMemory.keepFreed(processors: CPUQuota.threads())
     let sink = logging.makeSink()
     // What stops the start is said last.
     defer { sink.flush() }
