@@ -22,7 +22,17 @@ package struct ServerConfiguration: Sendable {
   /// Where the server counts its connections and their bytes; several servers may share one.
   package var traffic = Traffic()
 
+  package var rest = Rest()
+
   package init(addresses: [ListenAddress]) { self.addresses = addresses }
+
+  /// What an I/O queue does when it has had nothing to do for 50 ms: freed memory goes back to the system.
+  package struct Rest: Sendable {
+    /// Only where so much has gone through the server since one of them last did: beside that, paging the memory in anew
+    /// is nothing.
+    package var bytes = 64 << 20
+    package var action: @Sendable () -> Void = { ProcessMemory.giveBackFreed() }
+  }
 
   /// Caps on what is held at a time.
   package struct Capacity: Sendable {

@@ -46,12 +46,7 @@ final class ShardLoop {
   /// Connections that have got an answer, or room for one, in this turn.
   private var touched: [Connection] = []
 
-  /// Bytes of the whole server's sockets by the time of the last rest.
-  private var movedBytesAtRest = 0
-
   private static let scratchBytes = 64 << 10
-  /// Paging a thirtieth of it in anew is nothing beside them.
-  private static let bytesWorthARest = 64 << 20
   /// Slots of the deadline table that aren't connections.
   private static let acceptingSlot = 0
   private static let drainSlot = 1
@@ -106,10 +101,7 @@ final class ShardLoop {
 
   /// The shard goes to sleep: where much has gone through the server since it last did, the memory of that goes back.
   func rest() {
-    let moved = configuration.traffic.receivedBytes + configuration.traffic.sentBytes
-    guard moved - movedBytesAtRest >= Self.bytesWorthARest else { return }
-    movedBytesAtRest = moved
-    ProcessMemory.giveBackFreed()
+    if configuration.traffic.hasMoved(configuration.rest.bytes) { configuration.rest.action() }
   }
 
   /// Receives into `scratch` what a connection has to read.

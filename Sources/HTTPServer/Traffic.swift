@@ -8,6 +8,8 @@ package final class Traffic: Sendable {
   private let sent = Atomic<Int>(0)
   private let completed = Atomic<Int>(0)
   private let failed = Atomic<Int>(0)
+  /// Bytes received and sent when `hasMoved` was last true.
+  private let noted = Atomic<Int>(0)
 
   package init() {}
 
@@ -29,8 +31,15 @@ package final class Traffic: Sendable {
   }
 
   func closed() { open.wrappingSubtract(1, ordering: .relaxed) }
-  func received(_ bytes: Int) { received.wrappingAdd(bytes, ordering: .relaxed) }
-  func sent(_ bytes: Int) { sent.wrappingAdd(bytes, ordering: .relaxed) }
+  package func received(_ bytes: Int) { received.wrappingAdd(bytes, ordering: .relaxed) }
+  package func sent(_ bytes: Int) { sent.wrappingAdd(bytes, ordering: .relaxed) }
+  /// Whether so many bytes were received and sent since this was last true; of several callers it is to one.
+  package func hasMoved(_ bytes: Int) -> Bool {
+    let (before, moved) = (noted.load(ordering: .relaxed), receivedBytes + sentBytes)
+    guard moved - before >= bytes else { return false }
+    return noted.compareExchange(expected: before, desired: moved, ordering: .relaxed).exchanged
+  }
+
   func handshakeCompleted() { completed.wrappingAdd(1, ordering: .relaxed) }
   func handshakeFailed() { failed.wrappingAdd(1, ordering: .relaxed) }
 }
