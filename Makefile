@@ -79,7 +79,7 @@ bench-latency: ## Latency against load beside FastAPI and Triton, after bench-pe
 fuzz: ## Every fuzz target for FUZZ_SECONDS.
 	scripts/fuzz $(FUZZ_SECONDS)
 
-storm: ## Damaged requests to every endpoint for STORM_SECONDS, and whether the server goes on serving, rightly.
+storm: ## Damaged requests and attacks for STORM_SECONDS, and whether the server goes on serving, rightly.
 	$(SWIFT) build --product sluice
 	scripts/storm --seconds $(STORM_SECONDS)
 

@@ -42,25 +42,20 @@ extension FieldName {
   package static var acceptEncoding: FieldName { FieldName(known: "Accept-Encoding") }
   package static var allow: FieldName { FieldName(known: "Allow") }
   package static var authorization: FieldName { FieldName(known: "Authorization") }
-  package static var cacheControl: FieldName { FieldName(known: "Cache-Control") }
   package static var connection: FieldName { FieldName(known: "Connection") }
   package static var contentEncoding: FieldName { FieldName(known: "Content-Encoding") }
   package static var contentLength: FieldName { FieldName(known: "Content-Length") }
   package static var contentType: FieldName { FieldName(known: "Content-Type") }
   package static var date: FieldName { FieldName(known: "Date") }
   package static var etag: FieldName { FieldName(known: "ETag") }
-  package static var expect: FieldName { FieldName(known: "Expect") }
   package static var host: FieldName { FieldName(known: "Host") }
-  package static var ifNoneMatch: FieldName { FieldName(known: "If-None-Match") }
   /// Where the JSON of a binary tensor request or response ends (Open Inference Protocol, binary extension).
   package static var inferenceHeaderContentLength: FieldName { FieldName(known: "Inference-Header-Content-Length") }
   package static var retryAfter: FieldName { FieldName(known: "Retry-After") }
-  package static var server: FieldName { FieldName(known: "Server") }
   package static var serverTiming: FieldName { FieldName(known: "Server-Timing") }
   /// W3C Trace Context, written in lower case as its specification does.
   package static var traceparent: FieldName { FieldName(known: "traceparent") }
   package static var transferEncoding: FieldName { FieldName(known: "Transfer-Encoding") }
-  package static var userAgent: FieldName { FieldName(known: "User-Agent") }
   package static var vary: FieldName { FieldName(known: "Vary") }
   package static var wwwAuthenticate: FieldName { FieldName(known: "WWW-Authenticate") }
   package static var xRequestID: FieldName { FieldName(known: "X-Request-Id") }

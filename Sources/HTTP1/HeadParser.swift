@@ -8,8 +8,7 @@ enum HeadParser {
   ) throws(ProtocolError) -> RequestHead {
     let head = input.extracting(start..<start + length)
     let method = method(head, scan)
-    let target = scan.methodEnd + 1..<scan.targetEnd
-    let parts = try TargetParts(head, target, method: method)
+    let parts = try TargetParts(head, scan.methodEnd + 1..<scan.targetEnd, method: method)
 
     var positions: [Fields.Position] = []
     positions.reserveCapacity(scan.fieldCount)
@@ -30,7 +29,7 @@ enum HeadParser {
     return RequestHead(
       method: method, version: scan.version, fields: Fields(octets: octets, positions: positions), framing: framing,
       expectsContinue: try control.expectsContinue(scan.version) && framing.hasContent,
-      isPersistent: control.isPersistent(scan.version), target: target, parts: parts, host: host)
+      isPersistent: control.isPersistent(scan.version), parts: parts, host: host)
   }
 
   /// The method of a head whose request line has been scanned that far.

@@ -19,13 +19,9 @@ package struct RequestHead: Sendable {
   /// Whether the client allows another request on this connection (RFC 9112 §9.3).
   package let isPersistent: Bool
 
-  private let targetRange: Range<Int>
   private let pathRange: Range<Int>
   private let queryRange: Range<Int>?
   private let authorityRange: Range<Int>?
-
-  /// The target as it was sent.
-  package var targetText: String { text(targetRange) }
 
   /// The path as it was sent, without the query and still percent-encoded: `/…`, or `*`, or nothing with CONNECT.
   ///
@@ -46,7 +42,7 @@ package struct RequestHead: Sendable {
 
   init(
     method: Method, version: HTTPVersion, fields: Fields, framing: BodyFraming, expectsContinue: Bool,
-    isPersistent: Bool, target: Range<Int>, parts: TargetParts, host: Range<Int>?
+    isPersistent: Bool, parts: TargetParts, host: Range<Int>?
   ) {
     self.method = method
     self.target = parts.form
@@ -56,7 +52,6 @@ package struct RequestHead: Sendable {
     self.expectsContinue = expectsContinue
     // Who sends CONNECT may go on with octets of the tunnel before the answer: they must not become a request.
     self.isPersistent = isPersistent && method != .connect
-    targetRange = target
     pathRange = parts.path
     queryRange = parts.query
     authorityRange = parts.authority ?? host

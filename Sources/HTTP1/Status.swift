@@ -25,8 +25,6 @@ package struct Status: Hashable, Sendable {
 extension Status {
   package static var `continue`: Status { Status(100, "Continue") }
   package static var ok: Status { Status(200, "OK") }
-  package static var created: Status { Status(201, "Created") }
-  package static var accepted: Status { Status(202, "Accepted") }
   package static var noContent: Status { Status(204, "No Content") }
   package static var resetContent: Status { Status(205, "Reset Content") }
   package static var notModified: Status { Status(304, "Not Modified") }
@@ -35,16 +33,12 @@ extension Status {
   package static var forbidden: Status { Status(403, "Forbidden") }
   package static var notFound: Status { Status(404, "Not Found") }
   package static var methodNotAllowed: Status { Status(405, "Method Not Allowed") }
-  package static var notAcceptable: Status { Status(406, "Not Acceptable") }
   package static var requestTimeout: Status { Status(408, "Request Timeout") }
   package static var conflict: Status { Status(409, "Conflict") }
-  package static var lengthRequired: Status { Status(411, "Length Required") }
-  package static var preconditionFailed: Status { Status(412, "Precondition Failed") }
   package static var contentTooLarge: Status { Status(413, "Content Too Large") }
   package static var uriTooLong: Status { Status(414, "URI Too Long") }
   package static var unsupportedMediaType: Status { Status(415, "Unsupported Media Type") }
   package static var expectationFailed: Status { Status(417, "Expectation Failed") }
-  package static var misdirectedRequest: Status { Status(421, "Misdirected Request") }
   package static var unprocessableContent: Status { Status(422, "Unprocessable Content") }
   package static var tooManyRequests: Status { Status(429, "Too Many Requests") }
   package static var requestHeaderFieldsTooLarge: Status { Status(431, "Request Header Fields Too Large") }
