@@ -11,10 +11,10 @@ package enum ProcessMemory {
   /// Bodies are taken on an I/O queue and given back by a worker, so threads share arenas: with 64 bodies of 1.5 MB
   /// under way less than half as much memory is free where nobody looks for it.
   ///
-  /// - Parameter processors: how many threads run at a time. There is an arena for every two of them: a thread holds one
-  ///   for some 5% of its time.
+  /// - Parameter processors: how many threads run at a time; as many arenas there are. With fewer, threads wait for one
+  ///   another: with one for two processors, twice as often as they would otherwise wait for anything.
   package static func keepFreed(processors: Int) {
-    csystem_keep_freed_memory(32 << 20, 4 << 20, Int32(clamping: max(1, processors / 2)))
+    csystem_keep_freed_memory(32 << 20, 4 << 20, Int32(clamping: processors))
   }
 
   /// Gives what is free back to the system, which takes some milliseconds: for when there is nothing to do.
