@@ -6,13 +6,15 @@ internal import CDecimals
 /// caller has made sure of, and hands everything it has no answer for (exponents, more than 19 digits, grammar errors,
 /// values near a midpoint) to `JSONReader.readNumber`, which starts again at the same byte.
 ///
-/// With AVX-512 eight of them are scanned at once (`CDecimals`), where they have up to 16 bytes and a point.
+/// With AVX-512 eight of them are scanned at once (`CDecimals`), where they have a point, and up to 16 bytes if there is
+/// no VBMI2.
 enum DecimalScanner {
   /// Bytes from a number's first one that `scan` may read: a sign, 7 digits, a point, three words of fraction, and the
   /// byte that follows; with what the row loop looks at afterwards.
   static let reach = 48
 
-  private static let hasEightLanes = cdecimals_scans()
+  private static let scansBlocks = cdecimals_scans_blocks()
+  private static let hasEightLanes = scansBlocks || cdecimals_scans()
 
   /// Scans as many of the numbers from `position` on as can be scanned in eights, with the commas between them.
   ///
@@ -25,7 +27,10 @@ enum DecimalScanner {
     into result: UnsafeMutablePointer<Float>, room: Int
   ) -> (count: Int, behind: UnsafePointer<UInt8>) {
     guard hasEightLanes, room >= Int(cdecimals_lanes) else { return (0, position) }
-    let scanned = cdecimals_scan(text.lowerBound, position, text.upperBound, result, room)
+    let scanned =
+      scansBlocks
+      ? cdecimals_scan_blocks(position, text.upperBound, result, room)
+      : cdecimals_scan(text.lowerBound, position, text.upperBound, result, room)
     return (scanned.count, scanned.behind)
   }
 

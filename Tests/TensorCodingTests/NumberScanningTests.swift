@@ -65,7 +65,7 @@ import Testing
 
   /// How random numbers are written: as programs print them, and as only a test would.
   enum Notation: String, CaseIterable {
-    case shortFraction, nineDigits, seventeenDigits, longFraction, integer, exponent, halfway, denormal
+    case shortFraction, nineDigits, seventeenDigits, longFraction, integer, exponent, halfway, denormal, mixed
   }
 
   @Test(arguments: Notation.allCases) func randomNumbersEqualStrtof(_ notation: Notation) {
@@ -113,6 +113,9 @@ import Testing
       }
     case .denormal:
       return "\(sign)\(random.next() % 10).\(digits(1 + Int(random.next() % 25)))e-\(37 + random.next() % 10)"
+    case .mixed:
+      let notations: [Notation] = [.shortFraction, .nineDigits, .seventeenDigits, .longFraction, .halfway]
+      return number(random.next() % 100 == 0 ? .exponent : notations[Int(random.next() % 5)], &random)
     }
   }
 

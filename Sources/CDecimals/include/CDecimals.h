@@ -78,3 +78,11 @@ bool cdecimals_scans(void);
 ///   - floats: has `room` for so many.
 cdecimals_scanned cdecimals_scan(const uint8_t *text, const uint8_t *position, const uint8_t *end, float *floats,
                                  size_t room);
+
+/// Whether this processor scans blocks.
+bool cdecimals_scans_blocks(void);
+
+/// Scans numbers as `cdecimals_scan` does, of any length that have their point within their first 16 bytes behind the
+/// sign. Of longer ones the first 15 digits are taken: such a number is less than one of the last of them above what
+/// they say. It stops before any eight of which one has another shape, or may be rounded to either of two floats.
+cdecimals_scanned cdecimals_scan_blocks(const uint8_t *position, const uint8_t *end, float *floats, size_t room);
