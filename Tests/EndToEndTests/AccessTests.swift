@@ -25,7 +25,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ["a b"], ["a", "--rate", "0"], ["a", "--rate", "-1"], ["a", "--concurrency", "0"], ["a", "--burst", "5"],
+    ["a b"], ["a", "--rate", "0"], ["a", "--rate", "-1"], ["a", "--rate", "inf"], ["a", "--rate", "1e300"],
+    ["a", "--concurrency", "0"], ["a", "--burst", "5"],
   ])
   func aKeyThatNoServerWouldTakeIsNotMade(_ arguments: [String]) async throws {
     #expect(try await Program.run(Program.sluice, ["key"] + arguments).status == 64)

@@ -29,7 +29,7 @@ struct KeyCommand: ParsableCommand {
     let octets = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
     let token = "sluice_" + Hexadecimal.text(octets)
     var line = "\(name) sha256:\(Hexadecimal.text(TokenHash.sha256(Array(token.utf8))))"
-    if let rate { line += " rate=\(rate == rate.rounded() ? String(Int(rate)) : "\(rate)")" }
+    if let rate { line += " rate=\(Int(exactly: rate).map(String.init) ?? "\(rate)")" }
     if let burst { line += " burst=\(burst)" }
     if let concurrency { line += " concurrency=\(concurrency)" }
     // What the server would refuse is refused here.

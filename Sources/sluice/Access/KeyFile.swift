@@ -89,7 +89,11 @@ extension KeyRule {
       case ("concurrency", let value?)
       where value >= 1 && value <= 1e9 && value == value.rounded() && concurrency == nil:
         concurrency = Int(value)
-      default: throw KeyLineFlaw(reason: "\(word) is none of rate=…, burst=… and concurrency=…, or stands twice")
+      case ("rate", _): throw KeyLineFlaw(reason: "\(word): a rate stands once, above 0 and at most 1e9 a second")
+      case ("burst", _): throw KeyLineFlaw(reason: "\(word): a burst stands once, from 1 to 1e9")
+      case ("concurrency", _):
+        throw KeyLineFlaw(reason: "\(word): a concurrency stands once, a whole number from 1 to 1e9")
+      default: throw KeyLineFlaw(reason: "\(word) is none of rate=…, burst=… and concurrency=…")
       }
     }
     if burst != nil, rate == nil { throw KeyLineFlaw(reason: "a burst goes with a rate") }

@@ -13,7 +13,8 @@ struct Sluice: ParsableCommand {
 
       Exit codes: 0 done (also after SIGTERM and SIGINT), 1 not ready (probe), 64 wrong usage, 65 a checkpoint or \
       certificate that is refused, 66 a file that cannot be read, 69 an address that cannot be listened at or \
-      connected to, 71 no memory or other resource of the system, 128 + n ended by the second signal n.
+      connected to, 70 a layer that does not compute what its weights say, 71 no memory or other resource of the \
+      system, 128 + n ended by signal n: by a second one to end, or by a fault.
       """,
     version: "sluice \(Version.text)",
     subcommands: [Serve.self, Inspect.self, Bench.self, LoadTest.self, Probe.self, KeyCommand.self])
