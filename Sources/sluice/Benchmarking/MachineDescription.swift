@@ -1,12 +1,11 @@
 import Batching
-import FoundationEssentials
 
 /// The processor's caches, as the system shows them.
 enum Caches {
   /// Of the largest cache that the first processor has a part in; nil where the system does not say.
   static var lastLevelBytes: Int? {
     (0..<8).compactMap { index in
-      SystemFile.text("/sys/devices/system/cpu/cpu0/cache/index\(index)/size").flatMap { size in
+      SmallFile.text("/sys/devices/system/cpu/cpu0/cache/index\(index)/size").flatMap { size in
         ByteCount(argument: size.trimmingSuffix(while: \.isWhitespace))?.bytes
       }
     }.max()
@@ -16,7 +15,7 @@ enum Caches {
 /// What the processor calls itself.
 enum Processor {
   static var name: String? {
-    SystemFile.text("/proc/cpuinfo")?.split(separator: "\n").first { $0.hasPrefix("model name") }
+    SmallFile.text("/proc/cpuinfo")?.split(separator: "\n").first { $0.hasPrefix("model name") }
       .flatMap { $0.split(separator: ":", maxSplits: 1).last }.map { $0.trimmingPrefix(while: \.isWhitespace) }
       .map(String.init)
   }
@@ -28,14 +27,14 @@ enum AvailableMemory {
   /// system does not say.
   static func bytes() -> Int? {
     var found: [Int] = []
-    if let line = SystemFile.text("/proc/meminfo")?.split(separator: "\n").first(where: {
+    if let line = SmallFile.text("/proc/meminfo")?.split(separator: "\n").first(where: {
       $0.hasPrefix("MemAvailable:")
     }),
       let kibibytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
     {
       found.append(kibibytes << 10)
     }
-    if let cgroup = SystemFile.text("/proc/self/cgroup"), let mounts = SystemFile.text("/proc/self/mountinfo") {
+    if let cgroup = SmallFile.text("/proc/self/cgroup"), let mounts = SmallFile.text("/proc/self/mountinfo") {
       for hierarchy in CPUQuota.hierarchies(cgroup: cgroup, mountinfo: mounts) where hierarchy.version == .v2 {
         found += hierarchy.directories.compactMap(left(inGroup:))
       }
@@ -48,20 +47,14 @@ enum AvailableMemory {
     guard let limit = number("\(directory)/memory.max"), let used = number("\(directory)/memory.current") else {
       return nil
     }
-    let idle = SystemFile.text("\(directory)/memory.stat")?.split(separator: "\n")
+    let idle = SmallFile.text("\(directory)/memory.stat")?.split(separator: "\n")
       .first { $0.hasPrefix("inactive_file ") }.flatMap { Int($0.split(separator: " ")[1]) }
     return max(0, limit - used + (idle ?? 0))
   }
 
   private static func number(_ path: String) -> Int? {
-    SystemFile.text(path).flatMap { Int($0.trimmingSuffix(while: \.isWhitespace)) }
+    SmallFile.text(path).flatMap { Int($0.trimmingSuffix(while: \.isWhitespace)) }
   }
-}
-
-/// A small file of /proc or /sys.
-enum SystemFile {
-  /// nil where it can't be read.
-  static func text(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
 }
 
 extension String {

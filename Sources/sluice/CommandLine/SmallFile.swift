@@ -13,6 +13,9 @@ enum SmallFile {
     String(decoding: try octets(of: path), as: UTF8.self)
   }
 
+  /// nil where it can't be read, as a file of /proc or /sys that this system lacks.
+  static func text(_ path: String) -> String? { try? read(path) }
+
   static func octets(of path: String) throws(Unreadable) -> [UInt8] {
     guard let file = fopen(path, "r") else { throw Unreadable(description: String(cString: strerror(errno))) }
     defer { fclose(file) }

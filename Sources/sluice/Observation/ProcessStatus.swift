@@ -14,7 +14,7 @@ struct ProcessStatus {
 
   /// nil where /proc is not mounted, or is not what it is known to be.
   static func read() -> ProcessStatus? {
-    guard let stat = try? SmallFile.read("/proc/self/stat"), let system = try? SmallFile.read("/proc/stat") else {
+    guard let stat = SmallFile.text("/proc/self/stat"), let system = SmallFile.text("/proc/stat") else {
       return nil
     }
     return ProcessStatus(
