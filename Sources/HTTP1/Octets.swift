@@ -57,7 +57,7 @@ extension UInt8 {
   var decimalDigit: Int? { self &- 0x30 < 10 ? Int(self &- 0x30) : nil }
 
   /// The value of a HEXDIG, in either case.
-  var hexadecimalDigit: Int? {
+  package var hexadecimalDigit: Int? {
     if let decimalDigit { return decimalDigit }
     let letter = (self | 0x20) &- 0x61
     return letter < 6 ? Int(letter) + 10 : nil

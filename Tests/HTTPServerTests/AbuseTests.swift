@@ -42,6 +42,7 @@ import Testing
     #expect(try honest.readAnswer().text == "hello")
   }
 
+  /// Octets of no protocol, as many as one receive takes and more.
   @Test func randomBytes() throws {
     let server = try TestServer { $0.timeouts.linger = .zero }
     defer { server.stop() }
@@ -52,6 +53,9 @@ import Testing
       client.endSending()
       _ = try? client.readToEnd()
     }
+    let honest = try RawClient(port: server.port)
+    try honest.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(try honest.readAnswer().text == "hello")
   }
 
   /// Clients on several threads: pipelines answered from other threads, resets in the middle, answers to those who have

@@ -1,3 +1,5 @@
+internal import HTTP1
+
 /// A route's path, such as `/v1/models/{model}`: literal segments, and segments that stand for a name.
 struct PathPattern: Sendable, Equatable, CustomStringConvertible {
   /// As the route table and openapi.yaml write it; the metric's label.
@@ -81,9 +83,10 @@ struct RequestPath {
     var place = 0
     while place < part.count {
       if part[place] == UInt8(ascii: "%") {
-        guard place + 2 < part.count, let high = part[place + 1].hexDigitValue, let low = part[place + 2].hexDigitValue
+        guard place + 2 < part.count, let high = part[place + 1].hexadecimalDigit,
+          let low = part[place + 2].hexadecimalDigit
         else { return nil }
-        octets.append(high << 4 | low)
+        octets.append(UInt8(high << 4 | low))
         place += 3
       } else {
         octets.append(part[place])
@@ -91,16 +94,5 @@ struct RequestPath {
       }
     }
     return text(of: octets.span)
-  }
-}
-
-extension UInt8 {
-  fileprivate var hexDigitValue: UInt8? {
-    switch self {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
-    default: nil
-    }
   }
 }

@@ -1,3 +1,4 @@
+import HTTP1
 import InferenceAPI
 
 /// Why a file of keys is not used; each names the file, and none says what stands in it.
@@ -114,18 +115,9 @@ enum Hexadecimal {
     guard digits.count.isMultiple(of: 2) else { return nil }
     var octets: [UInt8] = []
     for place in stride(from: 0, to: digits.count, by: 2) {
-      guard let high = value(digits[place]), let low = value(digits[place + 1]) else { return nil }
-      octets.append(high << 4 | low)
+      guard let high = digits[place].hexadecimalDigit, let low = digits[place + 1].hexadecimalDigit else { return nil }
+      octets.append(UInt8(high << 4 | low))
     }
     return octets
-  }
-
-  private static func value(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-    default: nil
-    }
   }
 }
