@@ -61,6 +61,57 @@ import Testing
     #expect(await server.stop() == 0)
   }
 
+  /// What it prints of a closed loop: nothing was due.
+  struct ClosedReport: Decodable {
+    let requests: Int
+    let rate: Double
+    let errors: Int
+    let p50_ms: Double
+    let max_ms: Double
+    let hiccup_max_ms: Double
+    let statuses: [String: Int]
+    let offered: Double?
+    let due: Double?
+    let late_ms: Double?
+    let late_max_ms: Double?
+    let unsent: Int?
+
+    init(_ output: String) throws { self = try JSONDecoder().decode(Self.self, from: Data(output.utf8)) }
+
+    var saysWhatWasDue: Bool { offered ?? due ?? late_ms ?? late_max_ms != nil || unsent != nil }
+  }
+
+  @Test(arguments: [[], ["--no-keep-alive"]])
+  func withoutARateItAsksAgainWhenItIsAnswered(flags: [String]) async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let server = try await RunningServer("--no-access-log")
+    let arguments = [
+      "load-test", "--url", server.url("/v1/ffn"), "--body", try Self.body(#"{"input": [[1, 2, 3, 4]]}"#, in: folder),
+      "--header", "Content-Type: application/json", "--connections", "2", "--time", "500ms",
+    ]
+    let program = try await Program.run(Program.sluice, arguments + flags)
+    #expect(program.status == 0 && program.error.isEmpty)
+    let report = try ClosedReport(program.output)
+    #expect(report.requests > 2 && report.statuses == ["200": report.requests] && report.errors == 0)
+    #expect(0 < report.p50_ms && report.p50_ms <= report.max_ms && 0 < report.hiccup_max_ms && 0 < report.rate)
+    #expect(!report.saysWhatWasDue)
+    #expect(await server.stop() == 0)
+  }
+
+  /// `together` answers nobody before all five have asked.
+  @Test(arguments: [("together", "200"), ("pieces", "200"), ("silently-closing", "200"), ("garbage", "broken")])
+  func allItsConnectionsAskAtOnce(answer: String, outcome: String) async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let program = try await Program.python(
+      "answering.py", answer, try Program.sluice.path, "load-test", "--url", "http://127.0.0.1:{port}/", "--body",
+      try Self.body("body", in: folder), "--connections", "5", "--time", "200ms")
+    #expect(program.status == 0, "\(program.error)")
+    let report = try ClosedReport(program.output)
+    #expect(report.requests >= 5 && report.statuses == [outcome: report.requests])
+  }
+
   @Test func chanceDecidesTheTimesAndAlwaysTheSame() async throws {
     let folder = try TemporaryFolder()
     defer { folder.remove() }

@@ -79,7 +79,7 @@ final class LoadConnection {
       case .wouldBlock: return .waiting
       case .moved(let count):
         received += count
-        switch reply.take(buffer[..<count]) {
+        switch reply.take(buffer.span.extracting(..<count)) {
         case .incomplete: break
         case .complete:
           answers += 1

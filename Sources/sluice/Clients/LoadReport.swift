@@ -2,11 +2,12 @@ import TensorCoding
 
 /// What became of the requests of a load test.
 struct LoadReport {
-  /// Requests a second, as asked for.
-  let offered: Double
+  /// Requests a second, as asked for; nil of a closed loop.
+  let offered: Double?
   let secondsDue: Double
   var secondsTaken = 0.0
-  /// From when a request was due to the end of its answer, of those with status 200; nanoseconds.
+  /// From when a request was due, or sent in a closed loop, to the end of its answer, of those with status 200;
+  /// nanoseconds.
   var latencies: [UInt64] = []
   /// From when a request was due to when it was sent; nanoseconds.
   var lateness: [UInt64] = []
@@ -24,7 +25,7 @@ struct LoadReport {
   /// How many answers had each.
   var statuses: [Int: Int] = [:]
 
-  init(offered: Double, secondsDue: Double) {
+  init(offered: Double?, secondsDue: Double) {
     (self.offered, self.secondsDue) = (offered, secondsDue)
   }
 
@@ -39,21 +40,25 @@ struct LoadReport {
     writer.object { writer in
       writer.member("requests", asked)
       writer.member("seconds", secondsTaken)
-      writer.member("offered", offered)
-      writer.member("due", Double(asked + unsent) / secondsDue)
+      if let offered {
+        writer.member("offered", offered)
+        writer.member("due", Double(asked + unsent) / secondsDue)
+      }
       writer.member("rate", Double(good) / secondsTaken)
       writer.member("errors", asked - good + unsent)
       for (name, share) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1)] {
         writer.member("\(name)_ms", Self.percentile(times, share))
       }
-      let late = lateness.sorted()
-      writer.member("late_ms", Self.percentile(late, 0.99))
-      writer.member("late_max_ms", Self.percentile(late, 1))
+      if offered != nil {
+        let late = lateness.sorted()
+        writer.member("late_ms", Self.percentile(late, 0.99))
+        writer.member("late_max_ms", Self.percentile(late, 1))
+      }
       for (name, share) in [("p99", 0.99), ("p999", 0.999), ("max", 1)] {
         writer.member("hiccup_\(name)_ms", Double(hiccups.percentile(share)) / 1e6)
       }
       if let secondsStolen { writer.member("stolen_ms", secondsStolen * 1e3) }
-      writer.member("unsent", unsent)
+      if offered != nil { writer.member("unsent", unsent) }
       writer.member("statuses")
       writer.object { writer in
         for (outcome, count) in outcomes { writer.member(outcome, count) }

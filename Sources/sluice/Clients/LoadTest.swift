@@ -6,7 +6,7 @@ import TensorCoding
 struct LoadTest: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "load-test",
-    abstract: "Send requests at a rate that does not wait for the answers, and report the latencies.",
+    abstract: "Send requests, at a rate that does not wait for the answers or as fast as they come, and time them.",
     discussion: """
       Requests are due at times of their own, and a latency is counted from the time at which its request was due: a \
       server that falls behind shows it, where clients that wait for their answers would merely ask less often. One \
@@ -14,6 +14,9 @@ struct LoadTest: ParsableCommand {
       with 200 a second), percentiles of their latencies, errors with statuses (refused: no connection; broken: it \
       ended before its answer; unanswered: ten seconds after the last was due) and unsent (due while all connections \
       were busy).
+
+      Without --rate the loop is closed: every connection asks again as soon as it is answered, which finds out what a \
+      server can give at most. Latencies count from when a request was sent then, and nothing is due, late or unsent.
 
       Not every tail is the server's. late_ms is the 99th percentile of this program's own lateness, late_max_ms the \
       worst: beyond a millisecond, it is the bottleneck. hiccup_p99_ms, hiccup_p999_ms and hiccup_max_ms are how late a \
@@ -35,13 +38,14 @@ struct LoadTest: ParsableCommand {
   @Option(help: ArgumentHelp("Field of the request; can be given several times.", valueName: "name: value"))
   var header: [String] = []
 
-  @Option(help: ArgumentHelp("Requests a second.", valueName: "n"))
-  var rate: Double
+  @Option(help: ArgumentHelp("Requests a second; without it, as many as are answered.", valueName: "n"))
+  var rate: Double?
 
   @Option(help: .time("How long requests are due."))
   var time = TimeSpan.seconds(10)
 
-  @Option(help: .number("Connections at most; a request that is due while all are busy is not sent."))
+  @Option(
+    help: .number("Connections at most; what is due while all are busy is not sent. Without --rate, so many at once."))
   var connections = Count(256)
 
   @Flag(name: .customLong("no-keep-alive"), help: "A connection for each request.")
@@ -51,7 +55,7 @@ struct LoadTest: ParsableCommand {
   var arrivals = Arrivals.poisson
 
   func validate() throws {
-    guard rate > 0, rate <= 1e6 else { throw ValidationError("--rate: more than 0 and at most 1000000") }
+    if let rate, !(rate > 0 && rate <= 1e6) { throw ValidationError("--rate: more than 0 and at most 1000000") }
     for field in header {
       guard let colon = field.firstIndex(of: ":"), colon > field.startIndex, !field.utf8.contains(where: { $0 < 0x20 })
       else { throw ValidationError("--header: '\(field)' is not of the form 'name: value'") }
@@ -62,10 +66,10 @@ struct LoadTest: ParsableCommand {
     let content: [UInt8]
     do { content = try SmallFile.octets(of: body) } catch { throw StartError.unreadable("--body \(body): \(error)") }
     do throws(ClientError) {
-      let schedule = Schedule(rate: rate, arrivals: arrivals, nanoseconds: time.nanoseconds)
       let generator = try LoadGenerator(
         message: message(content: content), address: try reachableAddress(), most: connections.value,
-        keepsAlive: !closesConnections, schedule: schedule)
+        keepsAlive: !closesConnections, nanoseconds: time.nanoseconds,
+        schedule: rate.map { Schedule(rate: $0, arrivals: arrivals) })
       let stolen = SystemTime.secondsStolen
       let meter = try HiccupMeter()
       var report = generator.run()
@@ -144,21 +148,20 @@ enum Arrivals: String, CaseIterable, ExpressibleByArgument {
   case poisson
 }
 
-/// When requests are due: `rate` a second for so long, by a seed that never changes.
+/// When requests are due: `rate` a second, by a seed that never changes.
 struct Schedule {
   let rate: Double
   let arrivals: Arrivals
-  let nanoseconds: UInt64
   private var random = SplitMix(seed: 1)
 
-  init(rate: Double, arrivals: Arrivals, nanoseconds: UInt64) {
-    (self.rate, self.arrivals, self.nanoseconds) = (rate, arrivals, nanoseconds)
-  }
+  init(rate: Double, arrivals: Arrivals) { (self.rate, self.arrivals) = (rate, arrivals) }
+
+  /// Nanoseconds from one request to the next, on average.
+  var meanGap: Double { 1e9 / rate }
 
   /// Nanoseconds from one request to the next: 1/rate, or exponentially distributed with that mean.
   mutating func gap() -> Double {
-    let mean = 1e9 / rate
-    return arrivals == .even ? mean : -log(1 - Double.random(in: 0..<1, using: &random)) * mean
+    arrivals == .even ? meanGap : -log(1 - Double.random(in: 0..<1, using: &random)) * meanGap
   }
 }
 

@@ -24,14 +24,18 @@ ANSWERS = {
     "cut": ([HEAD + b"\r\nhel"], True),
     "without-length": ([b"HTTP/1.1 200 OK\r\n\r\nhello"], True),
     "garbage": ([b"220 mail ready\r\n\r\n"], True),
+    "together": ([HEAD + b"\r\nhello"], False),
     "endless-head": ([b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 20000], True),
 }
+# So many connections have to ask before the first answer to any of them, where the answer is "together".
+TOGETHER = threading.Barrier(5 if sys.argv[1] == "together" else 1)
 
 
 def serve(connection: socket.socket, pieces: list[bytes], closes: bool) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection:
         waiting = b""
+        is_first = True
         while True:
             while b"\r\n\r\nbody" not in waiting:
                 received = connection.recv(65536)
@@ -39,6 +43,9 @@ def serve(connection: socket.socket, pieces: list[bytes], closes: bool) -> None:
                     return
                 waiting += received
             waiting = waiting.partition(b"\r\n\r\nbody")[2]
+            if is_first:
+                TOGETHER.wait()
+                is_first = False
             try:
                 for piece in pieces:
                     connection.sendall(piece)
