@@ -1,4 +1,5 @@
 import FeedForward
+import Foundation
 import Testing
 
 @Suite struct TeamTests {
@@ -63,6 +64,37 @@ import Testing
       var spent = 0.0
       for i in 1...20_000 { spent += 1 / Double(i) }
       #expect(spent > 0)
+    }
+  }
+
+  /// Which processors a thread may use stays as it was, wherever it has been moved meanwhile.
+  @Test func helpersKeepTheirProcessors() async throws {
+    let team = Team(threads: 3)
+    var random = SplitMix(seed: 10)
+    let dense = DenseLayer.random(.reglu, dIn: 300, dFF: 2500, dOut: 300, random: &random)
+    let layer = try dense.packed(kernels: .best())
+    let input = random.floats(300, scale: 2)
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<4 {
+        group.addTask {
+          let workspace = Workspace()
+          for _ in 0..<200 { _ = layer.apply(to: input, workspace: workspace, team: team) }
+        }
+      }
+    }
+    // A helper that is just moving itself is elsewhere in an instant.
+    while try Set(Self.allowedProcessors()).count != 1 { await Task.yield() }
+    team.dismiss()
+  }
+
+  /// Of each thread of this process, as the kernel prints them.
+  private static func allowedProcessors() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").compactMap { thread in
+      // One that has just ended has no status.
+      guard let status = try? String(contentsOfFile: "/proc/self/task/\(thread)/status", encoding: .utf8) else {
+        return nil
+      }
+      return status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }.map(String.init)
     }
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <semaphore.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -225,8 +226,15 @@ static inline void ffn_pause(void) {
 // The core that the calling thread runs on; −1 where the system doesn't say.
 int ffn_current_core(void);
 
+// The calling thread, as `ffn_move_off_core` names it.
+int ffn_current_thread(void);
+
 // Moves the calling thread off `core` if it may run on another one; which cores it may use stays as it was.
 void ffn_leave_core(int core);
+
+// The same for another thread of the process. One that sleeps has nowhere to be moved to yet: `wake`, where it is not
+// null, is what it sleeps at, and is posted so that it wakes on another core.
+void ffn_move_off_core(int thread, int core, sem_t *wake);
 
 static inline size_t ffn_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 

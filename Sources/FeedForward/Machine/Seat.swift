@@ -21,6 +21,8 @@ struct Seat: ~Copyable {
   /// The core that the caller published the phase from.
   private let caller = Atomic<Int32>(-1)
   private let parked = Atomic<Bool>(false)
+  /// The core that this seat's thread has last found itself on.
+  private let core = Atomic<Int32>(-1)
 
   fileprivate init(phase: UnsafeMutablePointer<Phase>) { self.phase = phase }
 
@@ -62,6 +64,14 @@ struct Seat: ~Copyable {
 
   /// Counts chunks that are done; for the seat's own thread.
   func complete(_ count: Int) { done.store(done.load(ordering: .relaxed) + count, ordering: .releasing) }
+
+  /// Where this seat's thread runs, sleeps, or waits for its turn.
+  var ownCore: Int32 { core.load(ordering: .acquiring) }
+
+  /// For the seat's own thread. The caller reads it at each phase, so it is written only where it differs.
+  func note(core now: Int32) {
+    if core.load(ordering: .relaxed) != now { core.store(now, ordering: .releasing) }
+  }
 
   /// Whether the thread waits to be woken.
   var isParked: Bool { parked.load(ordering: .sequentiallyConsistent) }

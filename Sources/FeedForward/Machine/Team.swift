@@ -119,7 +119,7 @@ package final class Team: @unchecked Sendable {
     for position in (0..<threads).reversed() {
       let share = chunks * position / threads..<chunks * (position + 1) / threads
       seats[position].pointee.publish(share, of: phase, from: core)
-      if seats[position].pointee.isParked { wake(position) }
+      if position > 0 { rouse(position, from: core) }
     }
     _ = serve(at: 0, scratch) { true }
     var spins = 0
@@ -153,6 +153,7 @@ package final class Team: @unchecked Sendable {
     let number = seats[position].pointee.phaseNumber
     let core = seats[position].pointee.callersCore
     if core == ffn_current_core() { ffn_leave_core(core) }
+    noteCore(ofHelperAt: position)
     return serve(at: position, scratch) { hasCore(for: position) } ? number : last
   }
 
@@ -165,15 +166,31 @@ package final class Team: @unchecked Sendable {
 
   /// Parks the calling helper until it is woken, unless there is something for it already.
   fileprivate func park(_ helper: Helper, after last: UInt32) {
+    noteCore(ofHelperAt: helper.position)
     seats[helper.position].pointee.park()
     // Whatever was published before the flag could be seen has to be looked for once more.
     if hasWork(forHelperAt: helper.position, after: last) || isOver, seats[helper.position].pointee.unpark() { return }
     helper.sleep()
   }
 
+  /// Sees to it that the helper at `position` runs, and not on the caller's `core`: a thread stays where it ran last,
+  /// and would wait there for the caller's slice to end, up to a tick of 4 ms, though another core idles. (Linux looks
+  /// for an idle one only where the machine is idle enough: `SIS_UTIL`.)
+  private func rouse(_ position: Int, from core: Int32) {
+    let helper = helpers[position - 1]
+    let waitsHere = seats[position].pointee.ownCore == core
+    if seats[position].pointee.isParked, seats[position].pointee.unpark() {
+      if waitsHere { helper.wake(off: core) } else { helper.wake() }
+    } else if waitsHere {
+      helper.move(off: core)
+    }
+  }
+
   private func wake(_ position: Int) {
     if seats[position].pointee.unpark() { helpers[position - 1].wake() }
   }
+
+  fileprivate func noteCore(ofHelperAt position: Int) { seats[position].pointee.note(core: ffn_current_core()) }
 
   fileprivate var isOver: Bool { isDismissed.load(ordering: .sequentiallyConsistent) }
 
@@ -192,6 +209,8 @@ private final class Helper: @unchecked Sendable {
   private let scratch: AlignedFloats
   private let parking: UnsafeMutablePointer<sem_t>
   private var thread = pthread_t()
+  /// What the system calls the thread; 0 before it runs.
+  private let systemName = Atomic<Int32>(0)
 
   init(position: Int) {
     self.position = position
@@ -225,12 +244,19 @@ private final class Helper: @unchecked Sendable {
   /// Ends the sleep of a parked thread.
   func wake() { sem_post(parking) }
 
+  /// The same, on another core than `core`.
+  func wake(off core: Int32) { ffn_move_off_core(systemName.load(ordering: .relaxed), core, parking) }
+
+  /// Lets a thread that waits for its turn at `core` go on at another one.
+  func move(off core: Int32) { ffn_move_off_core(systemName.load(ordering: .relaxed), core, nil) }
+
   /// Until it is woken.
   func sleep() { while sem_wait(parking) != 0 {} }  // interrupted by a signal
 
   private func serve(_ team: Team) {
     // On Linux 0 is the calling thread. Where it is not allowed, it helps as it is.
     if team.niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, team.niceness) }
+    systemName.store(ffn_current_thread(), ordering: .relaxed)
     var patience = Patience()
     var looks = 0
     var last: UInt32 = 0
@@ -241,7 +267,12 @@ private final class Helper: @unchecked Sendable {
       } else if team.hasCore(for: position), !patience.isExhausted(at: Patience.now()) {
         // Whoever waits for this core goes first.
         looks &+= 1
-        if looks.isMultiple(of: 32) { sched_yield() } else { ffn_pause() }
+        if looks.isMultiple(of: 32) {
+          sched_yield()
+          team.noteCore(ofHelperAt: position)
+        } else {
+          ffn_pause()
+        }
       } else {
         team.park(self, after: last)
       }
