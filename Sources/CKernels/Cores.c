@@ -9,8 +9,6 @@ int ffn_current_core(void) { return sched_getcpu(); }
 
 int ffn_current_thread(void) { return gettid(); }
 
-void ffn_leave_core(int core) { ffn_move_off_core(0, core, 0); }
-
 void ffn_move_off_core(int thread, int core, sem_t *wake) {
   cpu_set_t allowed, others;
   int is_confined = 0;

@@ -229,11 +229,9 @@ int ffn_current_core(void);
 // The calling thread, as `ffn_move_off_core` names it.
 int ffn_current_thread(void);
 
-// Moves the calling thread off `core` if it may run on another one; which cores it may use stays as it was.
-void ffn_leave_core(int core);
-
-// The same for another thread of the process. One that sleeps has nowhere to be moved to yet: `wake`, where it is not
-// null, is what it sleeps at, and is posted so that it wakes on another core.
+// Moves a thread of the process off `core` if it may run on another one; which cores it may use stays as it was, if
+// nobody else moves it at the same time. One that sleeps has nowhere to be moved to yet: `wake`, where it is not null, is
+// what it sleeps at, and is posted so that it wakes on another core.
 void ffn_move_off_core(int thread, int core, sem_t *wake);
 
 static inline size_t ffn_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }

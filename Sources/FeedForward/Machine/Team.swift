@@ -152,7 +152,7 @@ package final class Team: @unchecked Sendable {
   fileprivate func help(at position: Int, after last: UInt32, _ scratch: UnsafeMutablePointer<Float>) -> UInt32 {
     let number = seats[position].pointee.phaseNumber
     let core = seats[position].pointee.callersCore
-    if core == ffn_current_core() { ffn_leave_core(core) }
+    if core == ffn_current_core() { helpers[position - 1].move(off: core) }
     noteCore(ofHelperAt: position)
     return serve(at: position, scratch) { hasCore(for: position) } ? number : last
   }
@@ -202,7 +202,7 @@ package final class Team: @unchecked Sendable {
 }
 
 /// One thread of a team.
-// @unchecked Sendable: `thread` is set before it is shared, `parking` is a semaphore, the scratch is the thread's own.
+// @unchecked Sendable: `thread` is the team's owner's alone, `parking` a semaphore, the scratch the thread's own.
 private final class Helper: @unchecked Sendable {
   /// 1 for the first helper: how many others must leave a core idle for this one to work.
   let position: Int
@@ -211,6 +211,8 @@ private final class Helper: @unchecked Sendable {
   private var thread = pthread_t()
   /// What the system calls the thread; 0 before it runs.
   private let systemName = Atomic<Int32>(0)
+  /// Whether somebody, the caller or the thread itself, moves it to another core.
+  private let isMoving = Atomic<Bool>(false)
 
   init(position: Int) {
     self.position = position
@@ -245,10 +247,19 @@ private final class Helper: @unchecked Sendable {
   func wake() { sem_post(parking) }
 
   /// The same, on another core than `core`.
-  func wake(off core: Int32) { ffn_move_off_core(systemName.load(ordering: .relaxed), core, parking) }
+  func wake(off core: Int32) { if !moved(off: core, waking: parking) { wake() } }
 
-  /// Lets a thread that waits for its turn at `core` go on at another one.
-  func move(off core: Int32) { ffn_move_off_core(systemName.load(ordering: .relaxed), core, nil) }
+  /// Lets a thread that runs or waits for its turn at `core` go on at another one.
+  func move(off core: Int32) { _ = moved(off: core, waking: nil) }
+
+  /// Whether it was this call that moved it. One at a time does: another one would find the thread confined, and leave
+  /// it so.
+  private func moved(off core: Int32, waking: UnsafeMutablePointer<sem_t>?) -> Bool {
+    guard !isMoving.exchange(true, ordering: .acquiring) else { return false }
+    ffn_move_off_core(systemName.load(ordering: .relaxed), core, waking)
+    isMoving.store(false, ordering: .releasing)
+    return true
+  }
 
   /// Until it is woken.
   func sleep() { while sem_wait(parking) != 0 {} }  // interrupted by a signal
